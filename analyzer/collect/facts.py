@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from analyzer.model import StepArray, Notice
+from analyzer.model import Notice, StepArray
 
 
 @dataclass(frozen=True, slots=True, order=True)

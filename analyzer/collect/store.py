@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from analyzer.model import StepArray, Notice, Window
+from analyzer.model import Notice, StepArray, Window
 
 Over = Literal["avg", "count", "max", "last", "increase"]
 """How one raw series is folded over a span: mean, number of samples, highest, latest value, or
