@@ -171,6 +171,6 @@ class Snapshot:
     use: tuple[GpuUse, ...] = ()
     pools: tuple[Pool, ...] = ()
     serving: tuple[Serving, ...] = ()
-    warnings: tuple[Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     """Clusters that could not be read, each with the reason."""

@@ -107,8 +107,10 @@ class DeviceReading:
     """One GPU or MIG instance while one set of labels held.
 
     ``pods`` are the (namespace, pod) pairs its labels name, the most trustworthy first; none of
-    them need be a workload. ``mean`` is 0-1, NaN without samples; ``samples`` how many samples
-    each step holds. ``uuid`` is the device, shared by its MIG instances.
+    them need be a workload. ``names_pods`` is False for an exporter that cannot. ``mean`` is 0-1,
+    NaN without samples; ``samples`` how many samples each step holds. ``uuid`` is the device,
+    shared by its MIG instances; empty when the exporter does not tell a pod's GPUs apart.
+    ``hosts`` are the labels that may name the node or its address.
     """
 
     exporter: str
@@ -116,9 +118,9 @@ class DeviceReading:
     mig_id: str
     mig_profile: str
     gpu_model: str
-    node: str
     hosts: tuple[str, ...]
     pods: tuple[tuple[str, str], ...]
+    names_pods: bool
     mean: StepArray
     samples: StepArray
 
