@@ -1,0 +1,34 @@
+"""The configuration: one typed, frozen tree, checked once, at the edge.
+
+``load`` is the only reader of the configuration file and of the environment. Everything else is
+handed its own section. This package imports no client library, so that ``--help`` stays quick.
+"""
+
+from analyzer.config.clusters import ClusterConfig, KubernetesConfig, PrometheusConfig
+from analyzer.config.environments import EnvironmentConfig, SignsConfig
+from analyzer.config.load import load
+from analyzer.config.prices import PriceConfig, PricingConfig
+from analyzer.config.reader import parse_option
+from analyzer.config.secret import Secret
+from analyzer.config.sections import AnalysisConfig, Config, MetricsConfig, VerdictConfig
+from analyzer.config.values import Pattern, format_duration, parse_duration
+
+__all__ = [
+    "AnalysisConfig",
+    "ClusterConfig",
+    "Config",
+    "EnvironmentConfig",
+    "KubernetesConfig",
+    "MetricsConfig",
+    "Pattern",
+    "PriceConfig",
+    "PricingConfig",
+    "PrometheusConfig",
+    "Secret",
+    "SignsConfig",
+    "VerdictConfig",
+    "format_duration",
+    "load",
+    "parse_duration",
+    "parse_option",
+]
