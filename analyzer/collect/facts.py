@@ -63,7 +63,7 @@ class KubeFacts:
     """What the Kubernetes API, or kube-state-metrics in its place, knows.
 
     ``owners`` maps a child to its controller (pods, ReplicaSets, Jobs, Deployments ...), also for
-    objects that are gone. ``readable`` is False when nothing at all could be read.
+    objects that are gone. ``pod_labels`` is by (namespace, pod).
     """
 
     pods: tuple[PodFact, ...] = ()
@@ -71,6 +71,7 @@ class KubeFacts:
     workloads: Mapping[ObjectRef, WorkloadFact] = field(default_factory=dict)
     nodes: Mapping[str, NodeFact] = field(default_factory=dict)
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pod_labels: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
 
 
@@ -139,17 +140,3 @@ class ServingReading:
     totals: Mapping[str, float] = field(default_factory=dict)
     ttft: Mapping[float, float] = field(default_factory=dict)
     itl: Mapping[float, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFacts:
-    """Everything the metric store told of one cluster."""
-
-    devices: tuple[DeviceReading, ...] = ()
-    requests: tuple[RequestReading, ...] = ()
-    capacities: tuple[CapacityReading, ...] = ()
-    ended: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """(namespace, pod) to the Unix time it Succeeded or Failed."""
-    serving: tuple[ServingReading, ...] = ()
-    kube: KubeFacts = KubeFacts()
-    warnings: tuple[Notice, ...] = ()
