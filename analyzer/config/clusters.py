@@ -53,9 +53,7 @@ class PrometheusConfig(Section):
     )
     bearer_token_file: str = field(
         default="",
-        metadata=about(
-            _SECRET_FILE, "File that holds the bearer token; read again for each request."
-        ),
+        metadata=about(_SECRET_FILE, "File that holds the bearer token; read again at each use."),
     )
     username: str = field(default="", metadata=about(Text(), "User name for basic auth."))
     password_env: str = field(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -48,7 +47,7 @@ def shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, (int, float)) and (abs(value) < 1e18 or not math.isfinite(value)):
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**18):
         return str(value)
     return type_of(value)
 

@@ -42,7 +42,7 @@ def _no_zone(name: str) -> str:
 
     zones = {zone.lower(): zone for zone in available_timezones()}
     last_parts = {zone.rpartition("/")[2]: zones[zone] for zone in sorted(zones, reverse=True)}
-    near = difflib.get_close_matches(name.lower(), zones, 1) or [""]
+    near = difflib.get_close_matches(name.lower(), zones, 1, 0.8) or [""]
     meant = last_parts.get(name.lower()) or zones.get(near[0])
     hint = f'; did you mean "{meant}"?' if meant else ""
     return f'expected an IANA time zone such as "Europe/Berlin", got {quoted(name)}{hint}'
