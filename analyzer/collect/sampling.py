@@ -34,7 +34,8 @@ def covered(samples: StepArray, per_step: float) -> StepArray:
     """The part of each step that was measured (0-1)."""
     if per_step <= 0:
         return np.zeros_like(samples)
-    return np.minimum(samples / np.float32(per_step), np.float32(1))
+    part: StepArray = np.minimum(samples / np.float32(per_step), np.float32(1))
+    return part
 
 
 def present(samples: StepArray, per_step: float, heard: StepArray) -> StepArray:

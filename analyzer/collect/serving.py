@@ -72,16 +72,15 @@ SERVERS = (
 )
 
 _POD = tuple(dict.fromkeys(label for pair in POD_LABELS for label in pair))
+# Ranks of one engine (tp_rank, pp_rank) repeat its figures, so they are merged; data-parallel
+# ranks serve requests of their own.
 _IDENTITY = (
     *_POD,
     "instance",
     "model_name",
     "engine",
     "engine_type",
-    "tp_rank",
     "dp_rank",
-    "pp_rank",
-    "moe_ep_rank",
 )
 _COUNTED = (*_IDENTITY, "finished_reason")
 
@@ -228,7 +227,8 @@ def _bound(text: str) -> float | None:
 
 def quantile(buckets: Mapping[float, float], q: float) -> float | None:
     """The ``q`` quantile (0-1) of a cumulative histogram in seconds, linear inside a bucket as in
-    PromQL's histogram_quantile; None without observations or when it lies above the last bound."""
+    PromQL's histogram_quantile: the last finite bound when it lies above. None when
+    nothing was observed."""
     bounds = sorted(buckets)
     total = buckets[bounds[-1]] if bounds else 0.0
     if total <= 0 or not np.isinf(bounds[-1]):
