@@ -151,18 +151,18 @@ class PrometheusSession(requests.Session):
                     body = self._body(asked, response)
                 if deadline.expired:  # a body without a length then seems to end in good order
                     raise http.ReadTimeout
-            except (http.InvalidHeader, UnicodeError):
-                # the cause would quote the value, which is as likely as not a secret
-                raise NoAnswer(
-                    f"{asked.place} cannot be asked: a header, token or password has a character "
-                    "that HTTP does not allow (a line break?)"
-                ) from None
             except (http.RequestException, HTTPError, OSError) as error:
                 if deadline.expired:
                     raise NoAnswer(
                         f"{asked.place} gave no whole answer within {timeout_s:g} s", slow=True
                     ) from error
                 raise no_answer(asked, error, timeout_s) from error
+            except ValueError:
+                # the cause would quote the value, which is as likely as not a secret
+                raise NoAnswer(
+                    f"{asked.place} cannot be asked: a header, token or password has a character "
+                    "that HTTP does not allow (a line break?)"
+                ) from None
         answer = Answer()
         answer.status_code, answer.headers, answer._content = (
             response.status_code,
