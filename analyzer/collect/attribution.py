@@ -232,8 +232,6 @@ def _merge(readings: list[DeviceReading]) -> StepArray:
 
 
 def _forward(owner: Steps) -> Steps:
-    owner: np.ndarray[tuple[int], np.dtype[np.int_]],
-) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
     """Each step's latest known owner (-1: none so far)."""
     at = np.where(owner >= 0, np.arange(owner.size), 0)
     np.maximum.accumulate(at, out=at)

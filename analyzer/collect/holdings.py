@@ -63,17 +63,20 @@ class Shares:
         nodes: Mapping[str, NodeFact],
         devices: Mapping[str, list[DeviceReading]],
         capacities: Iterable[CapacityReading],
+        asked: Mapping[tuple[str, str], float],
     ) -> None:
+        """``asked`` is the most units requested at one time by (node, resource): more than there
+        are devices proves that they are shared."""
         self._nodes = nodes
         self._devices = devices
+        self._asked = asked
         self._capacity: dict[tuple[str, str], float] = defaultdict(float)
         for reading in capacities:
             key = reading.node, plain_resource(reading.resource)
             self._capacity[key] = max(self._capacity[key], reading.count)
 
-    def of(self, node: str, resource: str, asked_at_once: float = 0.0) -> Share:
-        """The share of one unit of ``resource`` on ``node``. ``asked_at_once`` is the most units
-        requested there at one time: more than there are devices proves that they are shared."""
+    def of(self, node: str, resource: str) -> Share:
+        """The share of one unit of ``resource`` on ``node``."""
         model = self.model(node)
         profile = MIG_RESOURCE.search(resource)
         if profile:
@@ -81,7 +84,7 @@ class Shares:
         single = self._single_strategy(node)
         if single:
             return Share(mig_share(single, model) or 1.0)
-        slots = self._slots(node, resource, asked_at_once)
+        slots = self._slots(node, resource)
         return Share(1.0 / slots, time_sliced=slots > 1)
 
     def model(self, node: str) -> str:
@@ -111,14 +114,15 @@ class Shares:
         mixed = any("mig" in r for n, r in self._capacity if n == node)
         return profiles.pop() if all_cut and len(profiles) == 1 and not mixed else ""
 
-    def _slots(self, node: str, resource: str, asked_at_once: float) -> int:
+    def _slots(self, node: str, resource: str) -> int:
         fact = self._nodes.get(node)
         told = find_label(fact.labels, "nvidia.com/gpu.replicas") if fact else None
         if told and told.isdigit() and int(told) > 1:
             return int(told)
-        units = self._capacity.get((node, plain_resource(resource)), asked_at_once)
+        asked = self._asked.get((node, plain_resource(resource)), 0.0)
+        units = self._capacity.get((node, plain_resource(resource)), asked)
         whole = {d.uuid for d in self._devices.get(node, []) if d.uuid and not d.mig_id}
-        shared = "shared" in resource or asked_at_once > len(whole)
+        shared = "shared" in resource or asked > len(whole)
         if whole and shared and units > len(whole) and units % len(whole) == 0:
             return int(units) // len(whole)
         return 1
@@ -189,12 +193,17 @@ def _until(moment_s: float, window: Window) -> StepArray:
     return np.clip((moment_s - starts) / STEP_S, 0, 1).astype(np.float32)
 
 
-def holdings(requests: Iterable[Request], shares: Shares, window: Window) -> list[Holding]:
-    """One holding a pod and node, in shares of physical devices."""
-    requests = list(requests)
+def most_asked(requests: Iterable[Request], window: Window) -> dict[tuple[str, str], float]:
+    """The most units requested at one time, by (node, resource)."""
     at_once: dict[tuple[str, str], StepArray] = defaultdict(window.zeros)
     for request in requests:
-        at_once[request.node, request.resource] += request.part * np.float32(request.count)
+        key = request.node, plain_resource(request.resource)
+        at_once[key] += request.part * np.float32(request.count)
+    return {key: float(units.max()) for key, units in at_once.items()}
+
+
+def holdings(requests: Iterable[Request], shares: Shares, window: Window) -> list[Holding]:
+    """One holding a pod and node, in shares of physical devices."""
     grouped: dict[tuple[PodName, str], list[Request]] = defaultdict(list)
     for request in requests:
         grouped[request.name, request.node].append(request)
@@ -203,7 +212,7 @@ def holdings(requests: Iterable[Request], shares: Shares, window: Window) -> lis
         allocated = window.zeros()
         shared = False
         for request in asked:
-            share = shares.of(node, request.resource, float(at_once[node, request.resource].max()))
+            share = shares.of(node, request.resource)
             allocated += request.part * np.float32(request.count * share.of_device)
             shared = shared or share.time_sliced
         held.append(Holding(*name, node, allocated, float(allocated.max()), shared))

@@ -74,3 +74,6 @@ class MetricStore(Protocol):
 
     def warnings(self) -> list[Notice]:
         """What the server warned of so far (partial results and the like), each once."""
+
+    def close(self) -> None:
+        """Lets go of connections."""
