@@ -34,7 +34,8 @@ Fault = Callable[[Request], Reply | Hang | Close | None]
 class KubeStandIn:
     """The server, running while its ``with`` block lasts.
 
-    ``tokens`` maps bearer tokens to user names; without any, everybody is ``admin``. ``requests``
+    ``tokens`` maps bearer tokens to user names; without any, everybody is ``admin``, who may
+    impersonate others. ``requests``
     is what was asked, in order. ``latency_s`` is waited before each answer.
     """
 
@@ -121,71 +122,77 @@ class KubeStandIn:
             return Reply(exc.code, exc.status)
 
     def _user(self, request: Request) -> str:
-        if not self.tokens:
-            return "admin"
-        sort, _, token = request.headers.get("authorization", "").partition(" ")
-        if sort.lower() != "bearer" or token not in self.tokens:
-            raise unauthorized()
-        return self.tokens[token]
+        user = "admin"
+        if self.tokens:
+            sort, _, token = request.headers.get("authorization", "").partition(" ")
+            if sort.lower() != "bearer" or token not in self.tokens:
+                raise unauthorized()
+            user = self.tokens[token]
+        return request.headers.get("impersonate-user", user) if user == "admin" else user
 
     def wait_for_stop(self, seconds: float) -> None:
         self._stopping.wait(seconds)
 
 
 def _handler(standin: KubeStandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Headers and body leave in two writes; without this the second waits for an ACK.
-        disable_nagle_algorithm = True
+    return type("Handler", (_Handler,), {"standin": standin})
 
-        def _serve(self) -> None:
-            parts = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            request = Request(
-                self.command,
-                parts.path,
-                dict(parse_qsl(parts.query, keep_blank_values=True)),
-                {name.lower(): value for name, value in self.headers.items()},
-                self.rfile.read(length),
-            )
-            answer = standin.serve(request)
-            if isinstance(answer, Reply):
-                self._send(answer)
-                return
-            if isinstance(answer, Hang):
-                standin.wait_for_stop(answer.seconds)
+
+class _Handler(BaseHTTPRequestHandler):
+    standin: KubeStandIn
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in two writes; without this the second waits for an ACK.
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:  # the client went away, as some tests want it to
             self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
+    def _serve(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        request = Request(
+            self.command,
+            parts.path,
+            dict(parse_qsl(parts.query, keep_blank_values=True)),
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(length),
+        )
+        answer = self.standin.serve(request)
+        if isinstance(answer, Reply):
+            self._send(answer)
+            return
+        if isinstance(answer, Hang):
+            self.standin.wait_for_stop(answer.seconds)
+        self.close_connection = True
 
-        def _send(self, reply: Reply) -> None:
-            if reply.stream is not None:
-                self._send_stream(reply)
-                return
-            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            self.send_response(reply.status)
-            self.send_header("Content-Type", reply.content_type)
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
-        def _send_stream(self, reply: Reply) -> None:
-            self.send_response(reply.status)
-            self.send_header("Content-Type", reply.content_type)
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            try:
-                for one in reply.stream or ():
-                    line = json.dumps(one).encode() + b"\n"
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-                    self.wfile.flush()
-                self.wfile.write(b"0\r\n\r\n")
-            except OSError:  # the watcher went away
-                self.close_connection = True
+    def _send(self, reply: Reply) -> None:
+        if reply.stream is not None:
+            self._send_stream(reply)
+            return
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            pass
+    def _send_stream(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for one in reply.stream or ():
+            line = json.dumps(one).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
 
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass

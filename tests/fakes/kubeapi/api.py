@@ -49,7 +49,7 @@ class Api:
             return Reply(body={**META, "metadata": obj["metadata"]})
         return Reply(body=obj)
 
-    def list(self, request: Request, kind: Kind, namespace: str) -> Reply:
+    def read_list(self, request: Request, kind: Kind, namespace: str) -> Reply:
         query = request.query
         matches = self._matcher(request, kind, namespace)
         version, start = _continuation(query.get("continue", ""))

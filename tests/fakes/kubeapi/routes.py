@@ -45,7 +45,7 @@ class Router:
     allow: Allow = field(default=lambda attempt: True)
 
     def answer(self, request: Request) -> Reply:
-        parts = [part for part in request.path.split("/") if part]
+        parts = [part for part in request.path.split("/") if part] or [""]
         if parts == ["version"]:
             major, minor = VERSION[1:].split(".")[:2]
             return Reply(body={"major": major, "minor": minor, "gitVersion": VERSION})
@@ -72,9 +72,7 @@ class Router:
                 return PAGE_NOT_FOUND
             about = {"kind": "APIGroup", "apiVersion": "v1", **group(parts[1], versions)}
             return Reply(body=about)
-        if (parts[:1] == ["apis"] and len(parts) == 3) or (
-            parts[:1] == ["api"] and len(parts) == 2
-        ):
+        if (parts[0], len(parts)) in (("apis", 3), ("api", 2)):
             version = "/".join(parts[1:])
             served = [kind for kind in kinds if kind.api_version == version]
             return Reply(body=resource_list(version, served)) if served else PAGE_NOT_FOUND
@@ -118,7 +116,7 @@ class Router:
             raise forbidden(request.user, verb, kind, namespace, name)
         api, sub = self.api, target.subresource
         answers: dict[str, Callable[[], Reply]] = {
-            "list": lambda: api.list(request, kind, namespace),
+            "list": lambda: api.read_list(request, kind, namespace),
             "watch": lambda: api.watch(request, kind, namespace),
             "get": lambda: (
                 api.read_scale(kind, namespace, name)

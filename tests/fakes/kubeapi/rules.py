@@ -13,6 +13,18 @@ from tests.fakes.kubeapi.kinds import Kind
 Object = dict[str, Any]
 
 _NO_GENERATION = {"nodes", "namespaces", "configmaps", "services", "events", "leases"}
+_FIXED = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "generateName",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
+)
+"""Metadata that a client cannot change."""
 _STATUS_ON_CREATE = {"nodes"}
 _STATUS_TAKES_LABELS = {"pods", "nodes"}
 
@@ -66,9 +78,26 @@ def typed(kind: Kind, body: Any) -> Object:
 def changed(kind: Kind, old: Object, proposed: Object, subresource: str) -> Object:
     """The object after an update or patch, without its version. Raises 409 when ``proposed``
     names another version than the present one."""
-    name, before = old["metadata"]["name"], old["metadata"]
     result = typed(kind, proposed)
-    metadata = result["metadata"]
+    _check_identity(kind, old["metadata"], result["metadata"])
+    if subresource == "status":
+        result = _status_only(kind, old, result)
+    elif kind.status and kind.plural != "namespaces":
+        result.pop("status", None)
+        result |= {"status": old["status"]} if "status" in old else {}
+    for fixed in _FIXED:
+        result["metadata"].pop(fixed, None)
+        if fixed in old["metadata"]:
+            result["metadata"][fixed] = old["metadata"][fixed]
+    _default(kind, result)
+    _check(kind, result)
+    if "generation" in old["metadata"] and _desired(old) != _desired(result):
+        result["metadata"]["generation"] += 1
+    return result
+
+
+def _check_identity(kind: Kind, before: Object, metadata: Object) -> None:
+    name = before["name"]
     if metadata.get("name", name) != name:
         raise bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL "
@@ -79,25 +108,6 @@ def changed(kind: Kind, old: Object, proposed: Object, subresource: str) -> Obje
     if metadata.get("uid", before["uid"]) != before["uid"]:
         why = f'Invalid value: "{metadata["uid"]}": field is immutable'
         raise invalid(kind, name, "metadata.uid", why, "FieldValueInvalid")
-    if subresource == "status":
-        result = _status_only(kind, old, result)
-    elif kind.status and kind.plural != "namespaces":
-        result.pop("status", None)
-        if "status" in old:
-            result["status"] = old["status"]
-    for fixed in ("name", "namespace", "uid", "creationTimestamp", "generation", "generateName"):
-        result["metadata"].pop(fixed, None)
-        if fixed in before:
-            result["metadata"][fixed] = before[fixed]
-    for fixed in ("deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"):
-        result["metadata"].pop(fixed, None)
-        if fixed in before:
-            result["metadata"][fixed] = before[fixed]
-    _default(kind, result)
-    _check(kind, result)
-    if "generation" in before and _desired(old) != _desired(result):
-        result["metadata"]["generation"] = before["generation"] + 1
-    return result
 
 
 def _status_only(kind: Kind, old: Object, proposed: Object) -> Object:
@@ -163,19 +173,17 @@ def _check(kind: Kind, obj: Object) -> None:
     if isinstance(replicas, int) and replicas < 0:
         why = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise invalid(kind, name, "spec.replicas", why, "FieldValueInvalid")
-    if kind.plural in ("deployments", "statefulsets", "replicasets"):
-        if not spec.get("selector"):
-            raise invalid(kind, name, "spec.selector", "Required value", "FieldValueRequired")
+    scaled = kind.plural in ("deployments", "statefulsets", "replicasets")
+    if scaled and not spec.get("selector"):
+        raise invalid(kind, name, "spec.selector", "Required value", "FieldValueRequired")
     if kind.plural == "pods" and not spec.get("containers"):
         raise invalid(kind, name, "spec.containers", "Required value", "FieldValueRequired")
     if kind.group != "apps" and kind.plural != "pods":
         return
     for container in _containers(obj):
-        resources = container["resources"]
-        if any(
-            "/" in one and one not in (resources.get("limits") or {})
-            for one in resources.get("requests") or {}
-        ):
+        limits = container["resources"].get("limits") or {}
+        requests = container["resources"].get("requests") or {}
+        if any("/" in resource and resource not in limits for resource in requests):
             why = "Required value: Limit must be set for non overcommitable resources"
             field = "spec.containers[0].resources.limits"
             raise invalid(kind, name, field, why, "FieldValueRequired")
