@@ -220,8 +220,10 @@ class _Builder:
         for start_s, end_s in _up(slot.hours, self._day(self.spec.from_day), self._far_end()):
             inner = sorted(cut for cut in cuts if start_s < cut < end_s)
             for began, ended in pairwise((start_s, *inner, end_s)):
-                if ended > self.start_s and any(
-                    node.start_s <= began and ended <= node.end_s for node in places
+                if (
+                    began < self.end_s
+                    and ended > self.start_s
+                    and any(node.start_s <= began and ended <= node.end_s for node in places)
                 ):
                     yield began, ended
 
@@ -234,7 +236,6 @@ class _Builder:
         created_s = start_s + round(float(rng.uniform(2, 20)), 3)
         scheduled_s = created_s + pending_s
         ready_s = scheduled_s + spec.load_minutes * 60 * float(rng.uniform(0.8, 1.2))
-        ended_s = end_s if end_s < self.end_s else FOREVER_S
         crashed_s = self._day(spec.crash_day) if spec.crash_day and number == 1 else FOREVER_S
         if not start_s <= crashed_s < end_s:
             crashed_s = FOREVER_S
@@ -250,8 +251,8 @@ class _Builder:
             created_s=created_s,
             scheduled_s=scheduled_s,
             ready_s=ready_s,
-            ended_s=ended_s,
-            gone_s=ended_s + (JOB_LISTED_S if app.kind == "Job" else 0.0),
+            ended_s=end_s,
+            gone_s=end_s + (JOB_LISTED_S if app.kind == "Job" else 0.0),
             crashed_s=crashed_s,
             back_s=crashed_s + spec.load_minutes * 60,
             counted=max(0.0, self.start_s - created_s) * 0.6 * spec.load.requests_per_s,
