@@ -99,8 +99,8 @@ def price_basis(analysis: Analysis) -> str:
     if not analysis.prices:
         return "No dollars: no price is known for these GPUs."
     if oldest is None:
-        return "Dollars are for this window, at prices without a date."
-    also = ", some without a date" if undated else ""
+        return "Dollars are for this window, at undated prices."
+    also = ", some undated" if undated else ""
     return f"Dollars are for this window, at prices of {oldest} or later{also}."
 
 
@@ -130,8 +130,7 @@ def _failed(analysis: Analysis) -> tuple[str, ...]:
 def _flagged(analysis: Analysis, names: Names) -> Section:
     title = "Production, idle or underused"
     lines = tuple(
-        f"{names.full(use.workload.key)}: {use.verdict.name}, {money(use.idle_cost_usd)} idle"
-        f" of {money(use.cost_usd)}. {use.verdict.reason}"
+        f"{names.full(use.workload.key)}: {use.verdict.name}, {_idle(use)}. {use.verdict.reason}"
         for use in in_order(analysis.workloads)
         if is_flagged(use)
     )
@@ -145,14 +144,22 @@ def _flagged(analysis: Analysis, names: Names) -> Section:
     return Section(title, (f"None of {_count(len(production), 'production workload')}.{doubt}",))
 
 
+def _idle(use: WorkloadUse) -> str:
+    if use.cost_usd is None:
+        return "no price known"
+    return f"{money(use.idle_cost_usd)} idle of {money(use.cost_usd)}"
+
+
 def _totals(analysis: Analysis) -> tuple[str, ...]:
     totals = analysis.totals
-    held_by = _count(len(analysis.workloads), "workload")
-    lines = [
-        f"{hours(totals.gpu_hours)} GPU-h allocated to {held_by},"
-        f" {percent(totals.coverage)} of them measured",
-        f"{money(totals.cost_usd)} cost, of which {money(totals.idle_cost_usd)} idle",
-    ]
+    lines = []
+    if analysis.workloads:
+        held_by = _count(len(analysis.workloads), "workload")
+        lines.append(
+            f"{hours(totals.gpu_hours)} GPU-h allocated to {held_by},"
+            f" {percent(totals.coverage)} of them measured"
+        )
+        lines.append(f"{money(totals.cost_usd)} cost, of which {money(totals.idle_cost_usd)} idle")
     if totals.unpriced_gpu_hours > 0:
         lines.append(
             f"{hours(totals.unpriced_gpu_hours)} GPU-h have no price: no dollar figure"

@@ -29,10 +29,10 @@ _HEADER = (
 def to_markdown(analysis: Analysis) -> str:
     """A report that reads well as text and rendered; all outside text is escaped."""
     names = Names(analysis)
-    blocks = [
-        "# GPU use",
-        f"{escape(period(analysis))}. {escape(price_basis(analysis))}",
-    ]
+    intro = f"{period(analysis)}."
+    if analysis.workloads or analysis.prices:
+        intro += f" {price_basis(analysis)}"
+    blocks = ["# GPU use", escape(intro)]
     for section in sections(analysis):
         blocks.append(f"## {section.title}")
         blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))

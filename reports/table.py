@@ -42,7 +42,7 @@ Columns = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 NARROW: Columns = (
     (("Workload",), ("name",)),
     (("Env",), ("env",)),
-    (("GPUs", "now"), ("gpu",)),
+    (("GPUs now",), ("gpu",)),
     (("GPU-h", "cover"), ("hours", "cover")),
     (("Mean", "p95"), ("mean", "p95")),
     (("Cost", "idle"), ("cost", "idle")),
@@ -104,6 +104,11 @@ class Cells:
             flagged=is_flagged(use),
         )
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What stands under a heading of its own in a pipe, after the GPU."""
+        return (self.count, self.hours, self.mean, self.p95, self.cover, self.cost, self.idle)
+
 
 def _count(use: WorkloadUse) -> str:
     """GPUs asked for now: replicas times GPUs a replica."""
@@ -111,7 +116,7 @@ def _count(use: WorkloadUse) -> str:
     if workload.exists is False:
         return "gone"
     if workload.replicas is None or workload.gpus_per_replica is None:
-        return "×?"
+        return UNKNOWN
     return f"×{workload.replicas * workload.gpus_per_replica:,.4g}"
 
 
@@ -121,9 +126,7 @@ def pipe_lines(rows: list[Cells]) -> list[str]:
         return []
     head = ["WORKLOAD", "ENV", "GPU", "GPUS", "GPU-H", "MEAN", "P95", "COVER", "COST", "IDLE"]
     lines = [[*head, "VERDICT"]]
-    for row in rows:
-        figures = [row.hours, row.mean, row.p95, row.cover, row.cost, row.idle, row.verdict]
-        lines.append(["/".join(row.name), row.env, row.gpu, row.count, *figures])
+    lines += [["/".join(row.name), row.env, row.gpu, *row.figures, row.verdict] for row in rows]
     if any(row.cluster for row in rows):
         clusters = ["CLUSTER", *(row.cluster for row in rows)]
         lines = [[cluster, *line] for cluster, line in zip(clusters, lines, strict=True)]
@@ -145,10 +148,9 @@ def screen_table(rows: list[Cells], width: int) -> Table:
     columns = BROAD if broad else NARROW
     if broad and any(row.cluster for row in rows):
         columns = ((("Cluster",), ("cluster",)), *columns)
-    gap = 2 if broad else 1
-    # The box takes one column at each edge.
-    widths = _widths(rows, columns, width - gap * (len(columns) - 1) - 2, broad)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False)
+    # Columns are two apart: one of padding, one where the box would draw its line.
+    widths = _widths(rows, columns, width - 2 * (len(columns) - 1), broad)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for (titles, keys), column_width in zip(columns, widths, strict=True):
         table.add_column(
             "\n".join(titles),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from analyzer.analysis import Analysis
 from reports.digest import Names, Section, in_order, is_flagged, period, price_basis, sections
 from reports.table import VERDICT_STYLE, Cells, pipe_lines, screen_table
-from reports.text import visible
+from reports.text import UNKNOWN, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,9 @@ def render(analysis: Analysis, console: Console, *, only_flagged: bool = False) 
     names = Names(analysis)
     rows = [Cells.of(use, names) for use in shown]
     parts = sections(analysis, only_flagged=only_flagged)
-    head = [f"GPU use from {period(analysis)}", price_basis(analysis)]
+    head = [f"GPU use from {period(analysis)}"]
+    if analysis.workloads or analysis.prices:
+        head.append(price_basis(analysis))
     if not analysis.workloads:
         head.append("No workload asked for a GPU in this window.")
     if console.is_terminal and console.width >= MIN_TABLE_WIDTH:
@@ -56,7 +58,10 @@ def _screen(console: Console, head: list[str], rows: list[Cells], parts: list[Se
     for number, line in enumerate(head):
         console.print(Text(visible(line), "" if number else "bold"))
     if rows:
+        console.print()
         console.print(screen_table(rows, console.width))
+        if any(UNKNOWN in row.figures for row in rows):
+            console.print(Text(f"{UNKNOWN} is not known, never zero.", "dim"))
     for part in parts:
         console.print()
         console.print(Text(part.title, _TONES[part.tone]))
