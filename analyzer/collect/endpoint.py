@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
@@ -45,6 +47,24 @@ class Endpoint:
             return "a client certificate"
         return "a request without credentials"
 
+    def file_problem(self) -> str:
+        """Which of the certificate files cannot be used and why, "" when all can. requests tells
+        of them in words that do not name the file."""
+        context = ssl.create_default_context()
+        try:
+            if self.verify_tls and self.ca_file is not None:
+                folder = Path(self.ca_file).is_dir()
+                context.load_verify_locations(**{"capath" if folder else "cafile": self.ca_file})
+        except OSError as error:
+            return f"ca_file {self.ca_file} cannot be used: {_why(error)}"
+        try:
+            if self.client_cert is not None:
+                context.load_cert_chain(*self.client_cert, password="")
+        except OSError as error:
+            files = " and client_key_file ".join(self.client_cert or ())
+            return f"client_cert_file {files} cannot be used: {_why(error)}"
+        return ""
+
     def redacted(self, text: str) -> str:
         """The text with every secret of this endpoint blotted out, should a server echo one."""
         secrets = [self.bearer_token, self.basic and self.basic[1], *self.headers.values()]
@@ -69,6 +89,12 @@ class Credentials(AuthBase):
             user, password = (part.encode() for part in self._endpoint.basic)
             return HTTPBasicAuth(user, password)(request)  # type: ignore[no-any-return]
         return request
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "no PEM, or it needs a password").replace("_", " ").lower()
+    return (error.strerror or "unreadable").lower()
 
 
 def bare(url: str) -> str:

@@ -156,6 +156,9 @@ class PrometheusSession(requests.Session):
                     raise NoAnswer(
                         f"{asked.place} gave no whole answer within {timeout_s:g} s", slow=True
                     ) from error
+                problem = self._endpoint.file_problem()
+                if problem:
+                    raise NoAnswer(f"{asked.place} cannot be asked: {problem}") from error
                 raise no_answer(asked, error, timeout_s) from error
             except ValueError:
                 # the cause would quote the value, which is as likely as not a secret
