@@ -157,9 +157,10 @@ class KubeApi:
         headers = {"Accept": request.accept, "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = JSON
+        opened = self._client
         try:
             with kube_config.captured_plugin_errors():
-                serialized = self._client.param_serialize(
+                serialized = opened.param_serialize(
                     request.method,
                     request.path,
                     query_params=list(request.query),
@@ -167,11 +168,12 @@ class KubeApi:
                     body=request.body,
                     auth_settings=["BearerToken"],
                 )
-        except (config.ConfigException, OSError) as exc:
-            raise Denied(f"{self.name}: the credentials cannot be renewed; log in again") from exc
+        except (config.ConfigException, OSError):
+            # Its text may quote the user entry.
+            raise Denied(f"{self.name}: the credentials cannot be renewed; log in again") from None
         timeouts = (min(self.timeout_s, CONNECT_TIMEOUT_S), self.timeout_s)
         try:
-            answer = self._client.call_api(*serialized, _request_timeout=timeouts)
+            answer = opened.call_api(*serialized, _request_timeout=timeouts)
             answer.read()
         except transport.ProtocolError:
             raise

@@ -79,10 +79,8 @@ def _from_files(paths: list[Path], context: str) -> Any:
             # No persister: a user's kubeconfig is theirs, refreshed tokens are not written back.
             loader: Any = KubeConfigLoader
             loader(merged, active_context=name, config_base_path=None).load_and_set(configuration)
-        except config.ConfigException as exc:
-            raise _unusable(where, name) from exc.__cause__
-        except (*_MALFORMED, OSError) as exc:
-            raise _unusable(where, name, exc) from exc
+        except (config.ConfigException, *_MALFORMED, OSError) as exc:
+            raise _unusable(where, name, exc) from None
     if plugin and not configuration.api_key and not configuration.cert_file:
         raise Denied(
             f"kubeconfig {where}, context {name!r}: the credential plugin {plugin!r} gave no "
@@ -130,7 +128,7 @@ def _context(document: Mapping[str, Any], context: str, where: str) -> tuple[str
         if name not in contexts:
             raise ConfigError(f"kubeconfig {where} has no context {name!r}; it has: {known}")
         return name, users.get(contexts[name]["user"]) if "user" in contexts[name] else None
-    except _MALFORMED:
+    except (config.ConfigException, *_MALFORMED):
         raise ConfigError(
             f"{where} is not a kubeconfig; expected clusters, contexts and users"
         ) from None
@@ -140,7 +138,7 @@ def _plugin(user: Any, where: str, context: str) -> str:
     """The command of the user's credential plugin, empty without one."""
     try:
         command = str(user["exec"]["command"]) if user and "exec" in user else ""
-    except _MALFORMED:
+    except (config.ConfigException, *_MALFORMED):
         raise _unusable(where, context) from None
     if command and os.sep not in command and shutil.which(command) is None:
         raise ConfigError(

@@ -170,3 +170,7 @@ def _namespace(url: str, kubeconfig: Path, token: str, verify: bool | str) -> It
                         made.call("DELETE", path, query={"gracePeriodSeconds": "0"})
                 for path in reversed(made.made):
                     made.call("DELETE", path)
+                # Without a namespace controller nobody else lets the empty namespace go.
+                made.call(
+                    "PUT", f"/api/v1/namespaces/{name}/finalize", {"metadata": {"name": name}}
+                )
