@@ -187,3 +187,13 @@ def test_rich_is_not_imported_before_something_is_rendered():
     code = "import sys, reports.terminal; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_spaces_in_a_name_cannot_make_a_column():
+    row = pipe(analysis(workload_use("a   b"))).splitlines()[3]
+    assert re.split(r"  +", row)[:2] == ["inference/a b", "prod"]
+
+
+def test_a_workload_that_is_gone_is_called_so():
+    row = pipe(analysis(workload_use(exists=False, replicas=None))).splitlines()[3]
+    assert re.split(r"  +", row)[3] == "gone"
