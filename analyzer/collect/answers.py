@@ -27,7 +27,7 @@ _TOO_SLOW = re.compile(r"timed?[ -]?out|context deadline exceeded|maxQueryDurati
 _TOO_MUCH = re.compile(
     r"too many (samples|points|chunks|(unique )?time ?series|series|bytes|data)"
     r"|exceeded maximum resolution"
-    r"|-search\.max"
+    r"|-search\.max(Points|Samples|Unique|Memory|Series)"
     r"|matching time ?series exceeds"
     r"|err-mimir-max-"
     r"|(exceed(s|ed)?|hit|violat(es|ed)|reached)\b.{0,60}\b(limit|maximum)"
@@ -36,7 +36,6 @@ _TOO_MUCH = re.compile(
     r"|(larger|greater|bigger) than max",
     re.I | re.S,
 )
-_NOT_SIZE = re.compile(r"too many (outstanding )?requests|request rate|rate[ -]limit", re.I)
 _EXCERPT = 300
 
 
@@ -92,7 +91,7 @@ def refusal(asked: Asked, status: int, body: bytes) -> Answered:
     if status == 504 or (status in {408, 422, 500, 503} and _TOO_SLOW.search(said)):
         kind = WrongAnswer if status == 504 else TooMuchAnswer
         return kind(f"{place}{tail}", status, slow=True)
-    if status == 413 or (_TOO_MUCH.search(said) and not _NOT_SIZE.search(said)):
+    if status == 413 or (status != 429 and _TOO_MUCH.search(said)):
         return TooMuchAnswer(f"{place}{tail}", status)
     if status == 404:
         return WrongAnswer(

@@ -64,12 +64,12 @@ class Decoder:
                 at = np.asarray(times, dtype=np.float64) - window.start.timestamp()
                 values = self._numbers(list(map(float, texts)))
                 row = arrays.setdefault(labels, window.nan())
-            index = np.rint(at / STEP_S).astype(np.int64) - 1
+            index = np.rint(at / STEP_S) - 1
             on_step = np.abs(at - (index + 1) * STEP_S) < 0.5
             inside = (index >= piece.first) & (index < piece.first + piece.count)
             if not (on_step & inside).all():
                 raise BadAnswer(f"{self.place} answered for times that were not asked for")
-            row[index] = values
+            row[index.astype(np.intp)] = values
 
     def vector(self, results: Iterable[Mapping[str, Any]]) -> dict[Labels, float]:
         """An instant query's vector. Raises ``BadAnswer`` for a result that is none."""
