@@ -238,6 +238,14 @@ def test_owners_that_are_gone_or_of_kinds_not_served_are_left_out(api: Caller) -
     assert found.warnings == ()
 
 
+def test_an_owner_that_is_nowhere_is_looked_for_once(standin_api: Caller) -> None:
+    make_pod(standin_api, "a", owner("none.example.com/v1", "Ghost", "g"))
+    facts(standin_api)
+    assert standin_api.standin
+    asked = [one.path for one in standin_api.standin.requests if "none.example.com" in one.path]
+    assert asked == ["/apis/none.example.com/v1", "/apis/none.example.com"]
+
+
 def test_an_owner_of_a_version_that_is_no_longer_served_is_found_in_the_present_one(
     api: Caller,
 ) -> None:
@@ -626,13 +634,14 @@ def test_an_absent_credential_plugin_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failing_credential_plugin_says_why_and_nothing_spills(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     script = "echo s3cret; echo session expired >&2; exit 3"
     error = failure(kubeconfig(tmp_path, **plugin("sh", "-c", script)))
     assert isinstance(error, Denied)
     assert "session expired" in str(error)
     assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
 
 
 def test_a_credential_plugin_lets_us_in(standin: KubeStandIn, tmp_path: Path) -> None:
