@@ -32,7 +32,6 @@ from analyzer.model import (
     Pool,
     Serving,
     StepArray,
-    Window,
     Workload,
     WorkloadKey,
 )

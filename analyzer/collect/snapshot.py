@@ -31,7 +31,8 @@ class KubeSource(Protocol):
 @dataclass(frozen=True, slots=True)
 class ClusterSource:
     """One cluster to read. ``kube`` is None where only metrics are to be used; ``required`` says
-    that a person asked for this Kubernetes API, so that its failure is the cluster's failure."""
+    that a person named this kubeconfig or context: one that cannot be used is then an error,
+    while an API server that does not answer is only done without."""
 
     name: str
     open_store: Callable[[], MetricStore]
@@ -122,7 +123,7 @@ def _kube(source: ClusterSource) -> tuple[KubeFacts | None, list[Notice]]:
     try:
         return source.kube.facts(source.name), []
     except (SourceError, ConfigError) as error:
-        if source.required:
+        if source.required and isinstance(error, ConfigError):
             raise
         return None, [Notice(source.name, "no-cluster-api", _without_api(error))]
 

@@ -72,6 +72,9 @@ class MemoryStore:
         edges = np.array([window.start.timestamp(), window.end.timestamp()])
         return [Sample(dict(labels), float(value[0])) for labels, value in self._fold(query, edges)]
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def warnings(self) -> list[Notice]:
         return []
 

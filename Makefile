@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a virtual environment in .venv, and for the tests Debian's
+# packages (apt-get, with sudo where needed). SHELL is bash for pipefail.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.runtime
+STAMP_DEV := $(VENV)/.development
+
+.PHONY: demo test check fix golden bench lock tools clean
+
+demo: $(STAMP)  ## four simulated weeks: prints the table, writes out/
+	$(BIN)/gpu-thrift demo -o out
+
+test: $(STAMP_DEV) tools check  ## everything that is checked
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(STAMP_DEV)  ## style, types, layers, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_documentation.py
+
+fix: $(STAMP_DEV)  ## what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(STAMP_DEV)  ## writes the golden files anew; read the difference before you commit it
+	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/reports
+
+bench: $(STAMP_DEV) tools  ## prints figures and ratios
+	$(BIN)/python -m benchmarks.analyze
+
+lock: $(STAMP_DEV)  ## pins every dependency anew, with hashes
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --strip-extras --no-annotate \
+		--allow-unsafe -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --strip-extras --no-annotate \
+		--allow-unsafe --group test --group check -o requirements-dev.lock pyproject.toml
+
+tools:
+	@./tests/install-tools
+
+clean:
+	rm -rf $(VENV) out build *.egg-info
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(STAMP_DEV): requirements-dev.lock $(STAMP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,38 @@
+"""Log lines on stderr: text for people, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+LOG_FORMATS = ("text", "json")
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"gpu-thrift: {record.levelname.lower()}: {record.getMessage()}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_logging(form: str, verbose: int) -> None:
+    """``verbose`` 0 shows warnings, 1 also what is done, 2 everything of ours."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries log requests with their headers at DEBUG: never below warning.
+    root.setLevel(logging.WARNING)
+    ours = logging.getLogger("gpu_thrift")
+    ours.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
