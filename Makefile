@@ -32,11 +32,14 @@ golden: $(STAMP_DEV)  ## writes the golden files anew; read the difference befor
 bench: $(STAMP_DEV) tools  ## prints figures and ratios
 	$(BIN)/python -m benchmarks.analyze
 
+COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host --strip-extras --no-annotate --no-header --allow-unsafe
+GROUPS := import tomllib; groups = tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]; \
+	print(*groups["test"], *groups["check"], sep="\n")
+
 lock: $(STAMP_DEV)  ## pins every dependency anew, with hashes
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --strip-extras --no-annotate \
-		--allow-unsafe -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --strip-extras --no-annotate \
-		--allow-unsafe --group test --group check -o requirements-dev.lock pyproject.toml
+	$(COMPILE) -o requirements.lock pyproject.toml
+	$(BIN)/python -c '$(GROUPS)' | $(COMPILE) -c requirements.lock -o requirements-dev.lock -
 
 tools:
 	@./tests/install-tools
