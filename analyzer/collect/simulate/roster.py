@@ -153,7 +153,7 @@ APPS = (
         why="requests wait while the GPU is at 30 %: never underused",
         load=Load(
             gpu=0.34, trough=0.8, weekend=0.95, requests_per_s=0.7, prompt_tokens=2600,
-            generation_tokens=500, running=14, waiting=22, waits_above=0.55, kv_cache=0.8,
+            generation_tokens=500, running=14, waiting=1, waits_above=1.03, kv_cache=0.5,
             ttft_s=0.7, itl_s=0.04,
         ),
         slots=_singles("a100-2", 2, 3),

@@ -119,7 +119,8 @@ def test_mean_utilisation_is_what_the_roster_promises(
 
 
 def test_the_queue_waits_at_thirty_percent(shown: Exposition) -> None:
-    assert np.percentile(served(shown, "num_requests_waiting", "codellama-34b"), 5) >= 1
+    waiting = served(shown, "num_requests_waiting", "codellama-34b")
+    assert 0.01 <= (waiting >= 1).mean() <= 0.2
 
 
 def test_the_saturated_deployment_has_a_full_cache_and_a_queue(shown: Exposition) -> None:
