@@ -79,7 +79,7 @@ def _too_little_data(figures: Figures, limits: Thresholds) -> Verdict | None:
     if figures.coverage < limits.coverage_floor:
         reason = (
             f"GPU metrics cover {_percent(figures.coverage)} of its GPU time, "
-            f"at least {_percent(limits.coverage_floor)} needed"
+            f"at least {_limit(limits.coverage_floor)} needed"
         )
         return Verdict("unknown", "low-coverage", reason)
     return None
@@ -155,7 +155,7 @@ def _underused(figures: Figures, limits: Thresholds) -> Verdict | None:
     use = figures.utilisation
     if use is None or use.mean >= limits.underused_below:
         return None
-    below = f"mean use {_percent(use.mean)} is below {_percent(limits.underused_below)}"
+    below = f"mean use {_percent(use.mean)} is below {_limit(limits.underused_below)}"
     where = " on the shared device" if figures.shared else ""
     no_queue = ", nothing waited" if figures.serving and figures.serving.queue_share == 0 else ""
     return Verdict("underused", "low-mean", f"{below}{where}{no_queue}")
@@ -166,6 +166,10 @@ def _percent(fraction: float) -> str:
     return (
         f"{fraction:.1%}" if 0.88 <= fraction < 1 or 0.48 <= fraction < 0.52 else f"{fraction:.0%}"
     )
+
+
+def _limit(fraction: float) -> str:
+    return f"{fraction * 100:g}%"
 
 
 Rule = Callable[[Figures, Thresholds], Verdict | None]

@@ -217,7 +217,7 @@ class Join:
             annotations=fact.annotations if fact else {},
             replicas=replicas,
             ready=fact.ready if fact else None,
-            gpus_per_replica=round(latest.per_pod, 4),
+            gpus_per_replica=latest.per_pod,
             exists=bool(running) or (fact is not None and fact.replicas is not None),
             shared=any(h.shared for h in held),
         )
