@@ -179,9 +179,7 @@ def _cause(error: Exception, timeout_s: float) -> tuple[str, bool]:
             why = inner.verify_message.rstrip(".") or "verification failed"
             return f"its TLS certificate is not trusted ({why}); set ca_file to its CA", False
         if isinstance(inner, ssl.SSLError):
-            why = (inner.reason or "handshake failed").replace("_", " ").lower()
-            hint = "; set client_cert_file and client_key_file" if "certificate" in why else ""
-            return f"TLS failed ({why}){hint}", False
+            return _tls_cause(inner)
         if isinstance(inner, socket.gaierror):
             return f"the host name cannot be resolved ({inner.strerror})", True
         if isinstance(inner, ConnectionRefusedError):
@@ -193,6 +191,19 @@ def _cause(error: Exception, timeout_s: float) -> tuple[str, bool]:
     if isinstance(error, http.ChunkedEncodingError):
         return "the connection was closed in the middle of the answer", True
     return "the connection was closed without an answer", True
+
+
+def _tls_cause(error: ssl.SSLError) -> tuple[str, bool]:
+    """A server that wants another client certificate may hang up before its alert is read."""
+    hint = "set client_cert_file and client_key_file"
+    if isinstance(error, ssl.SSLEOFError):
+        return (
+            f"the server ended the TLS connection; if it wants a client certificate, {hint}",
+            True,
+        )
+    why = (error.reason or "handshake failed").replace("_", " ").lower()
+    about_ours = "certificate" in why or "unknown ca" in why
+    return f"TLS failed ({why})" + (f"; {hint}" if about_ours else ""), False
 
 
 def _inner(error: BaseException) -> Iterator[BaseException]:

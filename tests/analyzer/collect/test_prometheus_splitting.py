@@ -29,7 +29,7 @@ LIMITS = {
 }
 # 9 series of 960 samples, and one that ends in the first half and is highest there
 SERIES = [
-    RawSeries("DCGM_X", {"gpu": str(gpu), "pod": str(gpu % 2)}, TIMES, (gpu + 1) * (TIMES % 900))
+    RawSeries("DCGM_X", {"gpu": str(gpu), "pod": str(gpu % 2)}, TIMES, (gpu + 1) * (TIMES % 7000))
     for gpu in range(9)
 ] + [RawSeries("DCGM_X", {"gpu": "9", "pod": "1"}, TIMES[:200], np.full(200, 1e6))]
 COUNTER = [

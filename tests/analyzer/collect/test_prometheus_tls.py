@@ -133,7 +133,7 @@ def test_a_missing_or_unknown_client_certificate_is_named(pki, presented):
         with pytest.raises(Unreachable) as caught:
             ask(server.url, ca_file=pki["server"].certificate, client_cert=own)
         assert server.requests == []
-    assert "certificate" in str(caught.value) or "unknown ca" in str(caught.value)
+    assert "client_cert_file" in str(caught.value)
 
 
 @pytest.mark.parametrize("missing", ["ca_file", "client_cert"])

@@ -150,6 +150,12 @@ def test_429_is_tried_again_after_the_time_the_server_asked_for():
     assert pauses == [7.0]
 
 
+def test_a_limit_on_the_rate_is_no_limit_on_the_size():
+    said = "the request has been rejected because the tenant exceeded the request rate limit"
+    with serving(Reply(429, error(said)), success([])) as server:
+        assert ask(server.url, retries=1)["data"]["result"] == []
+
+
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
     [
