@@ -46,7 +46,7 @@ def simulated(seed: int) -> Snapshot:
     help="Folder for the report files [out].",
 )
 def command(seed: int, output: Path) -> None:
-    """Run everything on a simulated fleet of 44 GPUs over four weeks.
+    """Run everything on a simulated fleet of 48 GPUs over four weeks.
 
     Needs no Prometheus, no cluster and no configuration. Prints the table and writes the report
     as JSON, CSV, Markdown and text, and the recording behind them.
