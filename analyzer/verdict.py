@@ -7,6 +7,7 @@ queue, a full KV cache or a missed latency objective overrules it; and too littl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -67,13 +68,16 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
 
 
 def _too_little_data(figures: Figures, limits: Thresholds) -> Verdict | None:
-    if figures.gpu_hours <= 0:
+    # Written so that NaN, for which every comparison is false, ends as unknown too.
+    if not figures.gpu_hours > 0:
         return Verdict("unknown", "no-allocation", "held no GPU in the window")
     if figures.utilisation is None or figures.coverage is None:
         return Verdict("unknown", "no-gpu-metrics", "no GPU metrics for any of its pods")
+    if not (0 <= figures.coverage <= 1 and 0 <= figures.utilisation.mean <= 1):
+        return Verdict("unknown", "no-gpu-metrics", "its GPU metrics are not numbers from 0 to 1")
     needed = limits.min_history.total_seconds() / 3600
     # Half a step of slack: the window's length itself must pass at exactly the minimum.
-    if figures.history_hours < needed - 0.05:
+    if not figures.history_hours >= needed - 0.05:
         reason = f"only {figures.history_hours:.1f} h of history, at least {needed:g} h needed"
         return Verdict("unknown", "short-history", reason)
     if figures.coverage < limits.coverage_floor:
@@ -162,10 +166,11 @@ def _underused(figures: Figures, limits: Thresholds) -> Verdict | None:
 
 
 def _percent(fraction: float) -> str:
-    """Whole percents, except where rounding would hide which side of a limit it is on."""
-    return (
-        f"{fraction:.1%}" if 0.88 <= fraction < 1 or 0.48 <= fraction < 0.52 else f"{fraction:.0%}"
-    )
+    """Whole percents; near a limit tenths, cut off rather than rounded, so that a figure below
+    the limit is never written as the limit itself."""
+    if 0.88 <= fraction < 1 or 0.48 <= fraction < 0.52:
+        return f"{math.floor(fraction * 1000 + 1e-6) / 10:.1f}%"
+    return f"{fraction:.0%}"
 
 
 def _limit(fraction: float) -> str:
