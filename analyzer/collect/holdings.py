@@ -150,11 +150,14 @@ def requests_from_metrics(
     ended: Mapping[tuple[str, str, str], float],
     pod_nodes: Mapping[PodName, str],
     window: Window,
+    capacities: Iterable[CapacityReading] = (),
 ) -> list[Request]:
-    """Scheduled requests over time, cut where their pod ended."""
+    """Scheduled requests over time, cut where their pod ended. ``capacities`` come from the same
+    exporter and outlive pods, so they tell a pod's end from the exporter's silence."""
     readings = list(readings)
     per_step = samples_per_step(r.samples for r in readings)
-    told = heard((r.samples for r in readings), per_step, window.steps)
+    counts = [*(r.samples for r in readings), *(c.samples for c in capacities)]
+    told = heard(counts, per_step, window.steps)
     requests = []
     for reading in readings:
         name = reading.namespace, reading.pod

@@ -115,7 +115,9 @@ class Join:
     def _requests(self) -> list[Request]:
         state, window = self._read.state, self._read.window
         if state.requests:
-            return requests_from_metrics(state.requests, state.ended, state.pod_nodes, window)
+            return requests_from_metrics(
+                state.requests, state.ended, state.pod_nodes, window, state.capacities
+            )
         if self._read.kube is not None and self._read.kube.pods:
             self._say(
                 "no-request-history",
