@@ -54,11 +54,13 @@ def figures(truth: Truth, start_s: float, end_s: float) -> Figures:
 
 
 def grown(times_s: Floats, values: Floats, start_s: float, end_s: float) -> float:
-    """What a counter counted: the positive steps, and the whole value after each reset."""
+    """What a counter counted: the positive steps, and the whole value after each reset, also
+    after the birth of a process inside the window."""
     inside = _inside(times_s, start_s, end_s)
     one = values[inside]
     deltas = np.diff(one)
-    return float(np.where(deltas >= 0, deltas, one[1:]).sum())
+    born = float(one[0]) if inside[0] else 0.0
+    return born + float(np.where(deltas >= 0, deltas, one[1:]).sum())
 
 
 def step_means(times_s: Floats, values: Floats, start_s: float, end_s: float) -> Floats:
