@@ -37,6 +37,7 @@ from analyzer.model import (
     Workload,
     WorkloadKey,
 )
+from analyzer.plausible import plausible
 from analyzer.pricing import PriceBook, Quote
 from analyzer.verdict import Figures, Thresholds, judge
 
@@ -57,6 +58,7 @@ class Settings:
 
 def analyse(snapshot: Snapshot, settings: Settings, now: datetime) -> Analysis:
     """Every workload's and pool's figures. Pure; ``now`` is when the analysis is made."""
+    snapshot = plausible(snapshot)
     quotes = _quotes(snapshot, settings.prices)
     use = _by_workload(snapshot.use)
     serving = {one.workload: one for one in snapshot.serving}
@@ -127,7 +129,7 @@ def _workload(
         coverage=figures.coverage,
         history_hours=figures.history_hours,
         cost_usd=cost,
-        idle_cost_usd=idle if utilisation is not None else None,
+        idle_cost_usd=idle if utilisation is not None and cost is not None else None,
         utilisation=utilisation,
         serving=figures.serving,
         verdict=judge(figures, settings.verdict),

@@ -1,0 +1,71 @@
+"""Figures that cannot be are missing, not zero and not a number.
+
+Readers hand over sound arrays, but a recording may come from anywhere. One NaN or infinity in a
+sum would spoil every total, so it is taken out before anything is added up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analyzer.model import GpuUse, Pool, Serving, Snapshot, StepArray
+
+
+def plausible(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with ``0 <= work <= observed <= allocated``, all finite; elsewhere what is
+    infinite or negative becomes NaN, or None."""
+    return replace(
+        snapshot,
+        use=tuple(_use(one) for one in snapshot.use),
+        pools=tuple(_pool(one) for one in snapshot.pools),
+        serving=tuple(_serving(one) for one in snapshot.serving),
+    )
+
+
+def _use(use: GpuUse) -> GpuUse:
+    allocated, observed, work = use.allocated, use.observed, use.work
+    # False for NaN anywhere; the last keeps infinity out of all three.
+    sound = (work >= 0) & (work <= observed) & (observed <= allocated) & (allocated < np.inf)
+    if sound.all():
+        return use
+    allocated = np.nan_to_num(_known(allocated))
+    seen = np.minimum(_known(observed), allocated)
+    # Without its work, a step was not observed.
+    seen = np.where(np.isnan(_known(work)), np.float32(0), np.nan_to_num(seen))
+    return replace(
+        use,
+        allocated=allocated,
+        observed=seen,
+        work=np.minimum(np.nan_to_num(_known(work)), seen),
+    )
+
+
+def _pool(pool: Pool) -> Pool:
+    return replace(pool, present=_known(pool.present), allocated=_known(pool.allocated))
+
+
+def _serving(serving: Serving) -> Serving:
+    return replace(
+        serving,
+        running=_known(serving.running),
+        waiting=_known(serving.waiting),
+        waiting_peak=_known(serving.waiting_peak),
+        kv_cache=_known(serving.kv_cache),
+        requests=_number(serving.requests),
+        prompt_tokens=_number(serving.prompt_tokens),
+        generation_tokens=_number(serving.generation_tokens),
+        preemptions=_number(serving.preemptions),
+        ttft_p95_s=_number(serving.ttft_p95_s),
+        itl_p95_s=_number(serving.itl_p95_s),
+    )
+
+
+def _known(values: StepArray) -> StepArray:
+    bad = ~np.isfinite(values) | (values < 0)
+    return np.where(bad, np.float32(np.nan), values) if bad.any() else values
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) and value >= 0 else None
