@@ -18,8 +18,8 @@ from analyzer.collect.facts import (
     DeviceReading,
     NodeFact,
     PodFact,
-    RequestReading,
 )
+from analyzer.collect.kubestate import StateReadings
 from analyzer.collect.sampling import heard, present, samples_per_step
 from analyzer.environment import find_label
 from analyzer.model import STEP_S, StepArray, Window
@@ -145,31 +145,44 @@ class Request:
     part: StepArray
 
 
-def requests_from_metrics(
-    readings: Iterable[RequestReading],
-    ended: Mapping[tuple[str, str, str], float],
-    pod_nodes: Mapping[PodName, str],
-    window: Window,
-    capacities: Iterable[CapacityReading] = (),
-) -> list[Request]:
-    """Scheduled requests over time, cut where their pod ended. ``capacities`` come from the same
-    exporter and outlive pods, so they tell a pod's end from the exporter's silence."""
-    readings = list(readings)
-    per_step = samples_per_step(r.samples for r in readings)
-    counts = [*(r.samples for r in readings), *(c.samples for c in capacities)]
+def requests_from_metrics(state: StateReadings, window: Window) -> list[Request]:
+    """Scheduled requests over time, cut where their pod ended.
+
+    Capacities come from the same exporter and outlive pods, so they tell a pod's end from the
+    exporter's silence. A pod that is known to have been there before the exporter was first heard
+    held its GPUs then too: that time is allocated, whether anything measured it or not.
+    """
+    per_step = samples_per_step(r.samples for r in state.requests)
+    counts = [*(r.samples for r in state.requests), *(c.samples for c in state.capacities)]
     told = heard(counts, per_step, window.steps)
     requests = []
-    for reading in readings:
+    for reading in state.requests:
         name = reading.namespace, reading.pod
-        node = reading.node or pod_nodes.get(name, "")
+        node = reading.node or state.pod_nodes.get(name, "")
         if not node:
             continue
         part = present(reading.samples, per_step, told)
-        end = ended.get((*name, reading.uid), ended.get((*name, "")))
+        start = state.started.get((*name, reading.uid))
+        if start is not None:
+            part = np.maximum(part, _before_first_heard(start, part, told, window))
+        end = state.ended.get((*name, reading.uid), state.ended.get((*name, "")))
         if end is not None:
             part = part * _until(end, window)
         requests.append(Request(name, node, reading.resource, reading.count, part))
     return requests
+
+
+def _before_first_heard(
+    start_s: float, part: StepArray, told: StepArray, window: Window
+) -> StepArray:
+    """The part of each step (0-1) from a pod's start to the first word of the exporter, when that
+    word was of this pod too."""
+    steps = np.flatnonzero(told > 0)
+    if not steps.size or not part[steps[0]] > 0:
+        return window.zeros()
+    missing = 1 - _until(start_s, window)
+    missing[steps[0] + 1 :] = 0
+    return missing
 
 
 def requests_from_pods(pods: Iterable[PodFact], window: Window) -> list[Request]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from analyzer.collect.readings import Readings
 from analyzer.collect.sampling import samples_per_step
 from analyzer.collect.serving import quantile
 from analyzer.model import (
+    STEP_S,
     GpuUse,
     NodeClass,
     Notice,
@@ -115,8 +116,15 @@ class Join:
     def _requests(self) -> list[Request]:
         state, window = self._read.state, self._read.window
         if state.requests:
+            self._note_silence()
+            pods = self._read.kube.pods if self._read.kube else ()
+            scheduled = {
+                (pod.namespace, pod.name, pod.uid): pod.scheduled_at.timestamp()
+                for pod in pods
+                if pod.scheduled_at is not None
+            }
             return requests_from_metrics(
-                state.requests, state.ended, state.pod_nodes, window, state.capacities
+                replace(state, started={**state.started, **scheduled}), window
             )
         if self._read.kube is not None and self._read.kube.pods:
             self._say(
@@ -126,6 +134,21 @@ class Join:
             )
             return requests_from_pods(self._read.kube.pods, window)
         return []
+
+    def _note_silence(self) -> None:
+        """GPU-hours outside the time that kube-state-metrics was heard are not all known."""
+        state, window = self._read.state, self._read.window
+        counts = [*(r.samples for r in state.requests), *(c.samples for c in state.capacities)]
+        steps = np.flatnonzero(np.any([samples > 0 for samples in counts], axis=0))
+        before = float(steps[0]) * STEP_S / 3600
+        after = float(window.steps - 1 - steps[-1]) * STEP_S / 3600
+        for hours, where in ((before, "first"), (after, "last")):
+            if hours > max(0.25, 0.01 * window.hours):
+                self._say(
+                    "no-requests-heard",
+                    f"kube-state-metrics is silent for the {where} {hours:.1f} h of the window: "
+                    "pods of that time may be missing",
+                )
 
     def _inferred(self, places: Mapping[str, str]) -> list[Request]:
         """Without any word on requests, a pod holds the GPUs whose exporter names it, from the

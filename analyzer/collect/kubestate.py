@@ -63,10 +63,12 @@ class LabelKeys:
 
 @dataclass(frozen=True, slots=True)
 class StateReadings:
-    """What kube-state-metrics told. ``addresses`` maps an IP to (namespace, pod, node)."""
+    """What kube-state-metrics told. ``started`` and ``ended`` map (namespace, pod, uid) to Unix
+    seconds; ``addresses`` an IP to (namespace, pod, node)."""
 
     requests: tuple[RequestReading, ...] = ()
     capacities: tuple[CapacityReading, ...] = ()
+    started: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     ended: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     pod_nodes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     addresses: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class StateReader:
         return StateReadings(
             requests=tuple(requests),
             capacities=tuple(self._capacities()),
+            started=self._started(where),
             ended=self._ended({(r.namespace, r.pod) for r in requests}, where),
             pod_nodes=nodes,
             addresses=ips,
@@ -163,6 +166,14 @@ class StateReader:
                 )
             ]
         return []
+
+    def _started(self, where: tuple[Matcher, ...]) -> dict[tuple[str, str, str], float]:
+        """When each pod was put on its node, from the best metric that tells."""
+        for metric in ("kube_pod_status_scheduled_time", "kube_pod_start_time"):
+            found = self._last(metric, ("namespace", "pod", "uid"), where)
+            if found:
+                return {_pod_uid(s.labels): s.value for s in found if np.isfinite(s.value)}
+        return {}
 
     def _ended(
         self, pods: set[tuple[str, str]], where: tuple[Matcher, ...]
