@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from analyzer.errors import BadAnswer
 from analyzer.model import STEP_S, StepArray, Window
@@ -54,22 +55,20 @@ class Decoder:
         Threads may share ``arrays`` when their pieces differ: each writes its own steps.
         Raises ``BadAnswer`` for a result that is not a matrix on the window's steps.
         """
+        grid = _Grid(self.place, window, piece)
         for result in results:
-            with _Malformed(self.place):
+            with _Malformed(self.place), np.errstate(over="ignore"):
                 labels = label_key(result["metric"])
                 if "values" not in result and "histograms" in result:
                     self._histogram()
                     continue
                 times, texts = zip(*result["values"], strict=True)
-                at = np.asarray(times, dtype=np.float64) - window.start.timestamp()
+                at = grid.index(times)
                 values = self._numbers(list(map(float, texts)))
+            row = arrays.get(labels)
+            if row is None:
                 row = arrays.setdefault(labels, window.nan())
-            index = np.rint(at / STEP_S) - 1
-            on_step = np.abs(at - (index + 1) * STEP_S) < 0.5
-            inside = (index >= piece.first) & (index < piece.first + piece.count)
-            if not (on_step & inside).all():
-                raise BadAnswer(f"{self.place} answered for times that were not asked for")
-            row[index.astype(np.intp)] = values
+            row[at] = values
 
     def vector(self, results: Iterable[Mapping[str, Any]]) -> dict[Labels, float]:
         """An instant query's vector. Raises ``BadAnswer`` for a result that is none."""
@@ -89,8 +88,7 @@ class Decoder:
         return found
 
     def _numbers(self, values: list[float]) -> StepArray:
-        with np.errstate(over="ignore"):
-            numbers = np.asarray(values, dtype=np.float32)
+        numbers = np.asarray(values).astype(np.float32)
         infinite = np.isinf(numbers)
         if infinite.any():
             numbers[infinite] = np.nan
@@ -102,6 +100,29 @@ class Decoder:
 
     def _histogram(self) -> None:
         self.report("native-histogram", f"{self.metric} is a native histogram, which is not read")
+
+
+class _Grid:
+    """Where times fall among the steps of a piece. Most series of an answer carry the same times,
+    so those of the one before are remembered."""
+
+    def __init__(self, place: str, window: Window, piece: Piece) -> None:
+        self._place, self._piece = place, piece
+        self._start_s = window.start.timestamp()
+        self._times: tuple[float, ...] = ()
+        self._index: npt.NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+
+    def index(self, times: tuple[float, ...]) -> npt.NDArray[np.intp]:
+        """The step of the window that each time ends. Raises ``BadAnswer`` for any other time."""
+        if times != self._times:
+            at = np.asarray(times, dtype=np.float64) - self._start_s
+            index = np.rint(at / STEP_S) - 1
+            on_step = np.abs(at - (index + 1) * STEP_S) < 0.5
+            first, count = self._piece.first, self._piece.count
+            if not (on_step & (index >= first) & (index < first + count)).all():
+                raise BadAnswer(f"{self._place} answered for times that were not asked for")
+            self._index, self._times = index.astype(np.intp), times
+        return self._index
 
 
 class _Malformed:

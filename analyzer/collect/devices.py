@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from analyzer.collect.profiles import (
     named_pods,
 )
 from analyzer.collect.store import MetricStore, Query, Series
+from analyzer.collect.together import together
 from analyzer.model import Notice, StepArray, Window
 
 Label = tuple[tuple[str, str], ...]
@@ -49,8 +51,9 @@ def read_devices(
 def _read(
     store: MetricStore, exporter: Exporter, metric: GpuMetric, window: Window
 ) -> tuple[list[DeviceReading], list[tuple[str, str]]]:
-    means = store.steps(Query(metric.name, "avg", IDENTITY, "avg", metric.where), window)
-    counts = store.steps(Query(metric.name, "count", IDENTITY, "max", metric.where), window)
+    mean = Query(metric.name, "avg", IDENTITY, "avg", metric.where)
+    count = Query(metric.name, "count", IDENTITY, "max", metric.where)
+    means, counts = together([partial(store.steps, query, window) for query in (mean, count)])
     samples = {_key(series): series.values for series in counts}
     scale, said = _scale(metric, means)
     readings = []

@@ -10,12 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from analyzer.collect.facts import ServingReading
 from analyzer.collect.profiles import POD_LABELS, named_pods
 from analyzer.collect.store import MetricStore, Over, Query
+from analyzer.collect.together import together
 from analyzer.model import StepArray, Window
 
 
@@ -151,20 +153,26 @@ class ServingReader:
             ("waiting_peak", server.waiting, "max"),
             ("kv_cache", server.kv_cache, "avg"),
         )
-        for what, candidates, over in gauges:
+        buckets = (("ttft", server.ttft), ("itl", server.itl))
+        found = together([partial(self._gauge, names, over) for _, names, over in gauges])
+        for (what, _, _), arrays in zip(gauges, found, strict=True):
             merge = np.fmax if what == "kv_cache" else _add
-            for identity, values in self._gauge(candidates, over).items():
+            for identity, values in arrays.items():
                 pod = _pod_of(pods, identity, resolve)
                 if pod is not None:
                     known = pod.gauges.get(what)
                     pod.gauges[what] = values if known is None else merge(known, values)
-        for what, candidates in server.totals.items():
-            for identity, total in self._counter(candidates, _COUNTED).items():
+        counted = together(
+            [partial(self._counter, names, _COUNTED) for names in server.totals.values()]
+            + [partial(self._counter, names, (*_IDENTITY, "le")) for _, names in buckets]
+        )
+        for what, totals in zip(server.totals, counted, strict=False):
+            for identity, total in totals.items():
                 pod = _pod_of(pods, identity, resolve)
                 if pod is not None:
                     pod.totals[what] = pod.totals.get(what, 0.0) + total
-        for what, candidates in (("ttft", server.ttft), ("itl", server.itl)):
-            for identity, total in self._counter(candidates, (*_IDENTITY, "le")).items():
+        for (what, _), totals in zip(buckets, counted[len(server.totals) :], strict=True):
+            for identity, total in totals.items():
                 pod = _pod_of(pods, identity, resolve)
                 bound = _bound(dict(identity).get("le", ""))
                 if pod is not None and bound is not None:
