@@ -33,8 +33,6 @@ from tempfile import TemporaryDirectory
 DAYS = 7
 AHEAD_S = 6 * 3600
 """Fleets reach this far past the moment they are made, and may be used again until then."""
-CONCURRENCY = 4
-"""As the default of [clusters.prometheus] concurrency."""
 
 # As for a user, compiled modules are kept.
 ENVIRON = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
@@ -131,10 +129,12 @@ def analyze(url: str, scratch: Path) -> Cost:
 def replay(recorded: Path) -> float:
     """Seconds from the first request to the last byte of the last answer."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.replay", "run", str(recorded),
-         "--concurrency", str(CONCURRENCY)],
-        check=True, env=ENVIRON, capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "benchmarks.replay", "run", str(recorded)],
+        check=True,
+        env=ENVIRON,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return float(done.stdout)
 
 

@@ -1,11 +1,12 @@
 """The bare requests behind an analysis: recorded once, then asked again with nothing around them.
 
     python -m benchmarks.replay record URL FILE
-    python -m benchmarks.replay run FILE --concurrency 4
+    python -m benchmarks.replay run FILE
 
 What is recorded is what went over the wire, headers included. A replay keeps its connections
-open, asks in any order, reads every body and throws it away: no parsing, no unpacking, no waiting
-for what one answer says about the next question. It prints its wall time in seconds.
+open, asks as many at once as the analysis may and in any order, reads every body and throws it
+away: no parsing, no unpacking, no waiting for what one answer says about the next question. It
+prints its wall time in seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import sys
 import threading
 import time
 from pathlib import Path
@@ -26,6 +26,7 @@ def record(url: str, path: Path, window: str) -> None:
     """Run an analysis in this process and write down every request it sends."""
     import requests
 
+    from analyzer.config import PrometheusConfig
     from jobs.cli import cli
 
     sent: list[dict[str, Any]] = []
@@ -42,7 +43,8 @@ def record(url: str, path: Path, window: str) -> None:
     requests.Session.send = noted  # type: ignore[method-assign]
     given = ["analyze", "--prometheus", url, "--no-cluster", "--window", window]
     cli.main([*given, "--format", "json", "-o", f"{path}.analysis"], standalone_mode=False)
-    path.write_text(json.dumps(sent), encoding="utf-8")
+    concurrency = PrometheusConfig().concurrency
+    path.write_text(json.dumps({"concurrency": concurrency, "requests": sent}), encoding="utf-8")
 
 
 def run(requests: list[dict[str, Any]], concurrency: int) -> float:
@@ -90,13 +92,12 @@ def main() -> None:
     recorder.add_argument("--window", default="7d")
     runner = actions.add_parser("run")
     runner.add_argument("file", type=Path)
-    runner.add_argument("--concurrency", type=int, default=4)
     given = parser.parse_args()
     if given.action == "record":
         record(given.url, given.file, given.window)
     else:
-        requests = json.loads(given.file.read_text(encoding="utf-8"))
-        print(run(requests, given.concurrency), file=sys.stdout)
+        recorded = json.loads(given.file.read_text(encoding="utf-8"))
+        print(run(recorded["requests"], recorded["concurrency"]))
 
 
 if __name__ == "__main__":
