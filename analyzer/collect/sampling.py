@@ -57,11 +57,24 @@ def present(samples: StepArray, per_step: float, heard: StepArray) -> StepArray:
 
 
 def heard(counts: Iterable[StepArray], per_step: float, steps: int) -> StepArray:
-    """How much of each step (0-1) an exporter was heard at all: the fullest of its series."""
+    """How much of each step (0-1) an exporter was heard at all.
+
+    The fullest of the series that were there both before and after the step tells. Where none
+    was, one thing has taken over from another, and any sample at all shows that the exporter spoke.
+    """
     most = np.zeros(steps, dtype=np.float32)
+    spanned = np.zeros(steps, dtype=bool)
+    spoke = np.zeros(steps, dtype=bool)
     for samples in counts:
-        np.maximum(most, samples, out=most)
-    return covered(most, per_step)
+        seen = np.flatnonzero(samples > 0)
+        if not seen.size:
+            continue
+        spoke |= samples > 0
+        first = seen[0] if seen[0] == 0 else seen[0] + 1
+        last = seen[-1] + 1 if seen[-1] == steps - 1 else seen[-1]
+        spanned[first:last] = True
+        np.maximum(most[first:last], samples[first:last], out=most[first:last])
+    return np.where(spanned, covered(most, per_step), spoke).astype(np.float32)
 
 
 def interval_s(per_step: float) -> float:
