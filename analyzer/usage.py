@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
 from analyzer.analysis import (
     Analysis,
@@ -150,9 +149,9 @@ def _distribution(
     seen = observed > 0
     if not seen.any():
         return None
-    ratio = pd.Series(work[seen] / observed[seen]).clip(0.0, 1.0)
+    ratio = np.clip(work[seen] / observed[seen], 0.0, 1.0)
     mean = float(work.sum() / observed.sum())
-    p50, p95 = (float(q) for q in ratio.quantile([0.5, 0.95]))
+    p50, p95 = (float(q) for q in np.quantile(ratio, (0.5, 0.95)))
     return Distribution(min(1.0, max(0.0, mean)), p50, p95, float(ratio.max()))
 
 
@@ -206,8 +205,8 @@ def _serving(
 
 
 def _p95(values: StepArray) -> float | None:
-    known = pd.Series(values, dtype="float64").dropna()
-    return float(known.quantile(0.95)) if len(known) else None
+    known = values[~np.isnan(values)].astype(np.float64)
+    return float(np.quantile(known, 0.95)) if known.size else None
 
 
 def _team(workload: Workload, keys: Sequence[str]) -> str | None:

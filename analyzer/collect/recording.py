@@ -101,12 +101,10 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
         taken_at=_time(document["taken_at"]),
         window=window,
         clusters=tuple(_text(name) for name in document["clusters"]),
-        workloads=tuple(
-            Workload(**{**one, "key": WorkloadKey(**one["key"])}) for one in document["workloads"]
-        ),
+        workloads=tuple(_workload(one) for one in document["workloads"]),
         use=tuple(
             GpuUse(
-                WorkloadKey(**one["workload"]),
+                _key(one["workload"]),
                 _node_class(one["node_class"]),
                 *(_array(one[name], window) for name in ("allocated", "observed", "work")),
             )
@@ -122,8 +120,8 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
             for one in document["pools"]
         ),
         serving=tuple(_serving(one, window) for one in document["serving"]),
-        notices=tuple(Notice(**one) for one in document["notices"]),
-        failed=dict(document["failed"]),
+        notices=tuple(Notice(**_texts(one)) for one in document["notices"]),
+        failed=_texts(document["failed"]),
     )
 
 
@@ -131,13 +129,42 @@ _SERVING_ARRAYS = ("running", "waiting", "waiting_peak", "kv_cache")
 
 
 def _serving(one: Mapping[str, Any], window: Window) -> Serving:
-    arrays = {name: _array(one[name], window) for name in _SERVING_ARRAYS}
-    return Serving(**{**one, **arrays, "workload": WorkloadKey(**one["workload"])})
+    fields = dict(one)
+    key, model = _key(fields.pop("workload")), _text(fields.pop("model"))
+    running, waiting, waiting_peak, kv_cache = (
+        _array(fields.pop(name), window) for name in _SERVING_ARRAYS
+    )
+    totals = {name: _number(value) for name, value in fields.items()}
+    return Serving(key, model, running, waiting, waiting_peak, kv_cache, **totals)
+
+
+def _workload(one: Mapping[str, Any]) -> Workload:
+    return Workload(
+        key=_key(one["key"]),
+        labels=_texts(one["labels"]),
+        pod_labels=_texts(one["pod_labels"]),
+        namespace_labels=_texts(one["namespace_labels"]),
+        annotations=_texts(one["annotations"]),
+        replicas=_whole(one["replicas"]),
+        ready=_whole(one["ready"]),
+        gpus_per_replica=_number(one["gpus_per_replica"]),
+        exists=None if one["exists"] is None else _flag(one["exists"]),
+        shared=_flag(one["shared"]),
+    )
+
+
+def _key(one: Mapping[str, Any]) -> WorkloadKey:
+    return WorkloadKey(**_texts(one))
 
 
 def _node_class(one: Mapping[str, Any]) -> NodeClass:
-    labels = tuple((str(key), str(value)) for key, value in one["labels"])
-    return NodeClass(**{**one, "labels": labels})
+    fields = dict(one)
+    labels = tuple((_text(key), _text(value)) for key, value in fields.pop("labels"))
+    spot = _flag(fields.pop("spot"))
+    texts = _texts(fields)
+    return NodeClass(
+        texts["gpu_model"], texts["instance_type"], texts["pool"], spot=spot, labels=labels
+    )
 
 
 def _plain(value: Any) -> dict[str, Any]:
@@ -172,6 +199,28 @@ def _time(text: str) -> datetime:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("text expected")
+    return value
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in values.items()}
+
+
+def _number(value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError("number expected")
+    return value
+
+
+def _whole(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError("whole number expected")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false expected")
     return value
 
 
