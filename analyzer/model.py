@@ -131,6 +131,7 @@ class Pool:
 class Serving:
     """What an inference server said of one workload; NaN where it said nothing.
 
+    ``heard`` is the part of its replicas (0-1) that told both running and waiting requests.
     ``running``, ``waiting`` (requests, summed over replicas), ``waiting_peak`` (highest sample of
     the step, summed over replicas), ``kv_cache`` (0-1, the fullest replica). Totals are over the
     window, None when the server does not count them. Latencies in seconds, p95 over all replicas.
@@ -142,6 +143,7 @@ class Serving:
     waiting: StepArray
     waiting_peak: StepArray
     kv_cache: StepArray
+    heard: StepArray
     requests: float | None = None
     prompt_tokens: float | None = None
     generation_tokens: float | None = None

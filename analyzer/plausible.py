@@ -49,6 +49,7 @@ def _pool(pool: Pool) -> Pool:
 def _serving(serving: Serving) -> Serving:
     return replace(
         serving,
+        heard=np.clip(np.nan_to_num(serving.heard), 0, 1),
         running=_known(serving.running),
         waiting=_known(serving.waiting),
         waiting_peak=_known(serving.waiting_peak),

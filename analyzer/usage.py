@@ -111,7 +111,7 @@ def _workload(
     figures = Figures(
         gpu_hours=gpu_hours,
         coverage=min(1.0, observed_hours / gpu_hours) if gpu_hours > 0 and use else None,
-        history_hours=_span_hours(allocated),
+        history_hours=_held_hours(allocated),
         utilisation=utilisation,
         serving=_serving(serving, allocated, cost),
         shared=workload.shared,
@@ -155,9 +155,9 @@ def _distribution(
     return Distribution(min(1.0, max(0.0, mean)), p50, p95, float(ratio.max()))
 
 
-def _span_hours(allocated: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    steps = np.flatnonzero(allocated > 0)
-    return float(steps[-1] - steps[0] + 1) * STEP_H if steps.size else 0.0
+def _held_hours(allocated: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Hours in which it held any GPU; pauses in between are no history."""
+    return float((allocated > 0).sum()) * STEP_H
 
 
 def _money(
@@ -184,12 +184,11 @@ def _serving(
     if serving is None:
         return None
     held = allocated > 0 if allocated.size else np.ones(serving.running.size, dtype=bool)
-    heard = ~np.isnan(serving.running) | ~np.isnan(serving.kv_cache)
     peak = serving.waiting_peak[~np.isnan(serving.waiting_peak)]
     tokens = [t for t in (serving.prompt_tokens, serving.generation_tokens) if t is not None]
     millions = sum(tokens) / 1e6
     return ServingFigures(
-        coverage=min(1.0, float((heard & held).sum()) / float(max(1, held.sum()))),
+        coverage=min(1.0, float(serving.heard[held].sum()) / float(max(1, held.sum()))),
         requests=serving.requests,
         prompt_tokens=serving.prompt_tokens,
         generation_tokens=serving.generation_tokens,

@@ -45,8 +45,8 @@ class Thresholds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a verdict is made from. ``history_hours`` is the allocated time seen, first to last
-    step; ``shared`` marks a device whose utilisation is not the workload's alone."""
+    """What a verdict is made from. ``history_hours`` is the time in which it
+    held GPUs; ``shared`` marks a device whose utilisation is not the workload's alone."""
 
     gpu_hours: float
     coverage: float | None
@@ -117,7 +117,7 @@ def _serving_unheard(figures: Figures, limits: Thresholds) -> Verdict | None:
 
 def _idle(figures: Figures, limits: Thresholds) -> Verdict | None:
     use, serving = figures.utilisation, figures.serving
-    if use is None or use.mean >= limits.idle_below or use.p95 >= limits.idle_below:
+    if use is None or max(use.mean, use.max) >= limits.idle_below:
         return None
     if serving is not None and any((serving.requests, serving.running_p95, serving.queue_share)):
         return None

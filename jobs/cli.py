@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import logging
 import os
 import sys
@@ -78,8 +79,14 @@ def cli(ctx: click.Context, config_path: Path | None, log_format: str, verbose: 
 
 def main() -> None:
     """Entry point: every expected error is one line on stderr and its exit code."""
+    if sys.stdout is None:
+        sys.exit(_say("standard output is closed: give -o FILE, or open it", 1))
+    # A terminal of another encoding shows a question mark for a sign it lacks.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         sys.exit(_say("aborted", 130))
     except click.ClickException as error:
@@ -94,6 +101,9 @@ def main() -> None:
         # Whoever read the output has gone; a second error at exit would help nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_say(f"standard output: cannot write: {error.strerror}", 1))
     sys.exit(code if isinstance(code, int) else 0)
 
 

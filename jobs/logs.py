@@ -34,5 +34,8 @@ def set_up_logging(form: str, verbose: int) -> None:
     root.handlers[:] = [handler]
     # Libraries log requests with their headers at DEBUG: never below warning.
     root.setLevel(logging.WARNING)
+    # Numerical libraries warn with source paths; what matters in it is said as a notice.
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").setLevel(logging.WARNING if verbose > 1 else logging.ERROR)
     ours = logging.getLogger("gpu_thrift")
     ours.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])

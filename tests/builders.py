@@ -128,6 +128,7 @@ def serving(
         queue,
         queue if waiting_peak is None else steps(waiting_peak, span),
         steps(kv_cache, span),
+        (~np.isnan(steps(running, span)) & ~np.isnan(queue)).astype(np.float32),
         **totals,
     )
 

@@ -25,6 +25,9 @@ from analyzer.collect.store import MetricStore, Query, Series
 from analyzer.collect.together import together
 from analyzer.model import Notice, StepArray, Window
 
+_MOST = 1.05
+"""A ratio may pass 1 by a rounding of the exporter; beyond this it is no utilisation."""
+
 Label = tuple[tuple[str, str], ...]
 
 
@@ -57,11 +60,20 @@ def _read(
     samples = {_key(series): series.values for series in counts}
     scale, said = _scale(metric, means)
     readings = []
+    odd = 0
     for series in means:
         values = series.values * np.float32(scale)
         held = np.nan_to_num(samples.get(_key(series), window.zeros()))
-        held = np.where(np.isnan(values), np.float32(0), held)
-        readings.append(_reading(exporter, series, np.clip(values, 0, 1), held))
+        cannot_be = (values < 0) | (values > _MOST)
+        odd += bool(cannot_be.any())
+        missing = np.isnan(values) | cannot_be
+        values = np.where(missing, np.float32(np.nan), np.minimum(values, 1))
+        readings.append(_reading(exporter, series, values, np.where(missing, 0, held)))
+    if odd:
+        text = (
+            f"{metric.name}: {odd} series hold values that no GPU can have; they count as missing"
+        )
+        said.append(("impossible-value", text))
     return readings, said
 
 
@@ -72,16 +84,20 @@ def _key(series: Series) -> Label:
 def _scale(metric: GpuMetric, means: Iterable[Series]) -> tuple[float, list[tuple[str, str]]]:
     """The factor to 0-1. Values above 1 under a 0-1 name are percent; values that never pass 1
     under a name used for both are taken as 0-1, which can only hide a saving, never invent one."""
-    highest = max((float(np.nanmax(s.values)) for s in means if _any(s.values)), default=0.0)
-    if metric.scale == 1.0 and highest > 1.05:
-        return 0.01, [("unit", f"{metric.name} reaches {highest:.0f}: read as percent")]
-    if metric.either_unit and 0 < highest <= 1.0:
+    highest = [_highest_possible(series.values) for series in means]
+    busy = [value for value in highest if value > 0]
+    # Most series have to agree, so that one odd sample does not rescale a fleet.
+    if metric.scale == 1.0 and busy and float(np.median(busy)) > 2:
+        return 0.01, [("unit", f"{metric.name} reaches {max(busy):.0f}: read as percent")]
+    if metric.either_unit and busy and max(busy) <= 1.0:
         return 1.0, [("unit", f"{metric.name} never passes 1: read as a fraction, not as percent")]
     return metric.scale, []
 
 
-def _any(values: StepArray) -> bool:
-    return bool((~np.isnan(values)).any())
+def _highest_possible(values: StepArray) -> float:
+    """The highest value that is at most a percentage; 0.0 when there is none."""
+    known = values[(values >= 0) & (values <= 100 * _MOST)]
+    return float(known.max()) if known.size else 0.0
 
 
 def _reading(
@@ -132,6 +148,23 @@ def _unseen(found: list[DeviceReading], known: list[DeviceReading]) -> list[Devi
 
 
 def _without_mig_parents(readings: list[DeviceReading]) -> list[DeviceReading]:
-    """A device cut into MIG instances is counted by its instances alone."""
-    cut = {reading.uuid for reading in readings if reading.mig_id}
-    return [r for r in readings if r.mig_id or r.uuid not in cut]
+    """A device is counted by its MIG instances alone while it is cut into them."""
+    cut: dict[str, StepArray] = {}
+    for reading in readings:
+        if reading.mig_id:
+            known = cut.get(reading.uuid)
+            samples = reading.samples
+            cut[reading.uuid] = samples if known is None else np.maximum(known, samples)
+    kept = []
+    for reading in readings:
+        if not reading.mig_id and reading.uuid in cut:
+            whole = cut[reading.uuid] <= 0
+            if not (reading.samples[whole] > 0).any():
+                continue
+            reading = replace(  # noqa: PLW2901 - the same reading, less the steps it was cut in
+                reading,
+                mean=np.where(whole, reading.mean, np.float32(np.nan)),
+                samples=np.where(whole, reading.samples, np.float32(0)),
+            )
+        kept.append(reading)
+    return kept

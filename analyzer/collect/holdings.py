@@ -145,12 +145,15 @@ class Request:
     part: StepArray
 
 
-def requests_from_metrics(state: StateReadings, window: Window) -> list[Request]:
+def requests_from_metrics(
+    state: StateReadings, window: Window, named: Mapping[PodName, StepArray]
+) -> list[Request]:
     """Scheduled requests over time, cut where their pod ended.
 
     Capacities come from the same exporter and outlive pods, so they tell a pod's end from the
     exporter's silence. A pod that is known to have been there before the exporter was first heard
-    held its GPUs then too: that time is allocated, whether anything measured it or not.
+    held its GPUs then too: that time is allocated, whether anything measured it or not. And while
+    the exporter is silent, a pod that GPU metrics name (``named``, 0-1 a step) holds its GPUs.
     """
     per_step = samples_per_step(r.samples for r in state.requests)
     counts = [*(r.samples for r in state.requests), *(c.samples for c in state.capacities)]
@@ -162,6 +165,9 @@ def requests_from_metrics(state: StateReadings, window: Window) -> list[Request]
         if not node:
             continue
         part = present(reading.samples, per_step, told)
+        seen = named.get(name)
+        if seen is not None:
+            part = np.where(told > 0, part, np.maximum(part, seen))
         start = state.started.get((*name, reading.uid))
         if start is not None:
             part = np.maximum(part, _before_first_heard(start, part, told, window))

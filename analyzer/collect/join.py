@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analyzer.collect.attribution import Attribution, Attributor, Use
-from analyzer.collect.facts import DeviceReading, KubeFacts, ObjectRef, ServingReading
+from analyzer.collect.facts import DeviceReading, KubeFacts, NodeFact, ObjectRef, ServingReading
 from analyzer.collect.holdings import (
     Holding,
     PodName,
@@ -23,7 +23,7 @@ from analyzer.collect.holdings import (
 from analyzer.collect.places import device_nodes
 from analyzer.collect.pools import NodeClasses, pools
 from analyzer.collect.readings import Readings
-from analyzer.collect.sampling import samples_per_step
+from analyzer.collect.sampling import covered, samples_per_step
 from analyzer.collect.serving import quantile
 from analyzer.model import (
     STEP_S,
@@ -80,12 +80,20 @@ class Join:
             **state.pod_labels,
             **{(p.namespace, p.name): p.labels for p in kube.pods},
         }
-        self._notices: list[Notice] = [*state.warnings, *kube.warnings]
+        said = (*state.warnings, *kube.warnings)
+        self._notices = [replace(notice, cluster=readings.cluster) for notice in said]
 
     def facts(self) -> ClusterFacts:
         requests = self._requests()
-        pod_nodes = {request.name: request.node for request in requests}
-        places = device_nodes(self._read.devices, pod_nodes, self._nodes, self._read.state)
+        nodes = {name: NodeFact(name) for name in self._capacity_nodes()}
+        nodes |= {request.node: NodeFact(request.node) for request in requests}
+        on: dict[PodName, set[str]] = defaultdict(set)
+        for request in requests:
+            on[request.name].add(request.node)
+        settled = {pod: min(names) for pod, names in on.items() if len(names) == 1}
+        places = device_nodes(
+            self._read.devices, settled, {**nodes, **self._nodes}, self._read.state
+        )
         requests = requests or self._inferred(places)
         by_node: dict[str, list[DeviceReading]] = defaultdict(list)
         for device in self._read.devices:
@@ -106,7 +114,7 @@ class Join:
             workloads=tuple(self._workloads(held)),
             use=tuple(use),
             pools=tuple(pools(self._read, shares, by_node, held, classes)),
-            serving=tuple(self._serving({one.workload for one in use})),
+            serving=tuple(self._serving({one.workload for one in use}, held)),
             notices=tuple(self._notices),
         )
 
@@ -124,7 +132,7 @@ class Join:
                 if pod.scheduled_at is not None
             }
             return requests_from_metrics(
-                replace(state, started={**state.started, **scheduled}), window
+                replace(state, started={**state.started, **scheduled}), window, self._named()
             )
         if self._read.kube is not None and self._read.kube.pods:
             self._say(
@@ -134,6 +142,16 @@ class Join:
             )
             return requests_from_pods(self._read.kube.pods, window)
         return []
+
+    def _named(self) -> dict[PodName, StepArray]:
+        """The part of each step (0-1) in which a GPU exporter named a pod."""
+        named: dict[PodName, StepArray] = {}
+        for device in self._read.devices:
+            part = covered(device.samples, samples_per_step([device.samples]))
+            for pod in device.pods:
+                known = named.get(pod)
+                named[pod] = part if known is None else np.maximum(known, part)
+        return named
 
     def _note_silence(self) -> None:
         """GPU-hours outside the time that kube-state-metrics was heard are not all known."""
@@ -247,13 +265,34 @@ class Join:
             shared=any(h.shared for h in held),
         )
 
-    def _serving(self, known: set[WorkloadKey]) -> list[Serving]:
+    def _serving(self, known: set[WorkloadKey], held: list[Holding]) -> list[Serving]:
         by_key: dict[WorkloadKey, list[ServingReading]] = defaultdict(list)
+        strays = []
         for reading in self._read.serving:
             key = self._owner_of((reading.namespace, reading.pod))
             if key in known:
                 by_key[key].append(reading)
-        return [merge_serving(key, readings) for key, readings in sorted(by_key.items())]
+            else:
+                strays.append(f"{reading.namespace}/{reading.pod}")
+        strays += self._read.unplaced
+        if strays:
+            self._say(
+                "inference-unplaced",
+                f"{len(set(strays))} inference server(s) belong to no pod that holds a GPU, so "
+                f"their queues count nowhere: {_few(strays)}",
+            )
+        pods = self._pods_at_once(held)
+        return [
+            merge_serving(key, readings, pods[key] if key.kind in ONE_SERVER_A_POD else None)
+            for key, readings in sorted(by_key.items())
+        ]
+
+    def _pods_at_once(self, held: Iterable[Holding]) -> dict[WorkloadKey, StepArray]:
+        """How many pods of each workload held GPUs in each step."""
+        pods: dict[WorkloadKey, StepArray] = defaultdict(self._read.window.zeros)
+        for holding in held:
+            pods[self._owner_of(holding.name)] += holding.allocated > 0
+        return pods
 
     def _note(self, found: Attribution) -> None:
         if found.unowned:
@@ -279,8 +318,22 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def merge_serving(key: WorkloadKey, readings: Sequence[ServingReading]) -> Serving:
-    """One workload's figures from its pods': requests add up, the fullest KV cache stands."""
+ONE_SERVER_A_POD = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Rollout", "Pod"})
+"""Kinds whose every pod is a replica with an inference server of its own; in the groups of others
+(LeaderWorkerSet, RayCluster) the leader alone speaks."""
+
+
+def merge_serving(
+    key: WorkloadKey, readings: Sequence[ServingReading], pods: StepArray | None = None
+) -> Serving:
+    """One workload's figures from its pods': requests add up, the fullest KV cache stands.
+
+    A pod is heard in a step when both its running and its waiting requests are known. ``pods`` is
+    how many should be; without it, as many as are ever heard at one time.
+    """
+    speaking = np.sum([~np.isnan(r.running) & ~np.isnan(r.waiting) for r in readings], axis=0)
+    expected = np.full(speaking.shape, speaking.max()) if pods is None else pods
+    heard = np.minimum(speaking / np.maximum(expected, 1), 1).astype(np.float32)
     models = sorted({reading.model for reading in readings if reading.model})
     totals: dict[str, float] = defaultdict(float)
     ttft: dict[float, float] = defaultdict(float)
@@ -296,6 +349,7 @@ def merge_serving(key: WorkloadKey, readings: Sequence[ServingReading]) -> Servi
         waiting=_sum([r.waiting for r in readings]),
         waiting_peak=_sum([r.waiting_peak for r in readings]),
         kv_cache=np.fmax.reduce([r.kv_cache for r in readings]),
+        heard=heard,
         requests=totals.get("requests"),
         prompt_tokens=totals.get("prompt_tokens"),
         generation_tokens=totals.get("generation_tokens"),

@@ -20,7 +20,7 @@ from analyzer.collect.facts import (
 )
 from analyzer.collect.store import Matcher, MetricStore, Query, Sample
 from analyzer.environment import metric_label
-from analyzer.model import STEP_S, Window
+from analyzer.model import STEP_S, Notice, Window
 
 GPU_RESOURCES = "nvidia_com_gpu|nvidia_com_gpu_shared|nvidia_com_mig_.*|amd_com_gpu"
 """GPU resources as kube-state-metrics spells them, as a regular expression."""
@@ -28,6 +28,9 @@ GPU_RESOURCES = "nvidia_com_gpu|nvidia_com_gpu_shared|nvidia_com_mig_.*|amd_com_
 REQUESTS = "kube_pod_container_resource_requests"
 _RECENT = timedelta(minutes=15)
 """An object last heard of within this time exists; kube-state-metrics is scraped every minute."""
+
+_MOST_UNITS = 1000
+"""More GPUs, instances or slices than any node has."""
 
 _OWNER_METRICS = (
     ("kube_replicaset_owner", "ReplicaSet", "replicaset"),
@@ -83,6 +86,7 @@ class StateReader:
     ) -> None:
         self._store, self._names, self._window, self._keys = store, names, window, keys
         self._renamed = False
+        self._notices: list[Notice] = []
 
     def read(self, others: Iterable[tuple[str, str]], addresses: Iterable[str]) -> StateReadings:
         """Everything about pods that request GPUs, about the ``others`` (namespace, pod) that GPU
@@ -106,6 +110,7 @@ class StateReader:
                 nodes=self._nodes(),
                 namespace_labels=self._namespace_labels(where),
                 pod_labels=self._pod_labels(pods, where),
+                warnings=tuple(self._notices),
             ),
         )
 
@@ -127,7 +132,8 @@ class StateReader:
         readings = []
         for series in self._store.steps(Query(REQUESTS, "count", by, "max", where), self._window):
             count = counts.get(frozenset(series.labels.items()), 0.0)
-            if not count > 0 or not np.isfinite(count):
+            if not 0 < count <= _MOST_UNITS:
+                self._notices.append(Notice("", "impossible-request", _impossible(series.labels)))
                 continue
             labels = series.labels
             # With honor_labels off, `namespace` and `pod` are those of kube-state-metrics itself.
@@ -310,6 +316,11 @@ class StateReader:
                 nodes[namespace, pod] = node
                 ips[ip] = (namespace, pod, node)
         return nodes, ips
+
+
+def _impossible(labels: Mapping[str, str]) -> str:
+    pod = f"{_label(labels, 'namespace')}/{_label(labels, 'pod')}"
+    return f"{pod}: its request of {labels.get('resource', '')} is no possible count; left out"
 
 
 def _one_of(label: str, values: tuple[str, ...]) -> tuple[Matcher, ...]:

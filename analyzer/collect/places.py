@@ -27,16 +27,17 @@ def device_nodes(
     nodes: Mapping[str, NodeFact],
     state: StateReadings,
 ) -> dict[str, str]:
-    """Each device's node by uuid. A pod that holds the device settles it, then a label that is a
-    node's name or address, then the exporter's own pod; at last the host label as it is."""
+    """Each device's node by uuid. A label that is a node's name or address settles it, then
+    a pod that holds the device and was on one node only (``pod_nodes``), then the exporter's own
+    pod; at last the host label as it is."""
     devices = list(devices)
     by_address = {ip: name for name, fact in nodes.items() for ip in fact.addresses}
     by_address |= {ip: node for ip, (_, _, node) in state.addresses.items() if node}
     found: dict[str, str] = {}
     by_host: dict[str, str] = {}
     for device in devices:
-        node = next((pod_nodes[pod] for pod in device.pods if pod in pod_nodes), "")
-        node = node or _by_label(device, nodes, by_address)
+        node = _by_label(device, nodes, by_address)
+        node = node or next((pod_nodes[pod] for pod in device.pods if pod in pod_nodes), "")
         node = node or next((state.pod_nodes[p] for p in device.pods if p in state.pod_nodes), "")
         if node:
             found.setdefault(device.uuid, node)

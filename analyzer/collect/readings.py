@@ -12,11 +12,13 @@ from analyzer.model import Window
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """``kube`` is the Kubernetes API's word, None without it."""
+    """``kube`` is the Kubernetes API's word, None without it. ``unplaced`` are scrape targets of
+    inference servers that name no pod and whose address is nobody's."""
 
     cluster: str
     window: Window
     devices: Sequence[DeviceReading] = ()
     serving: Sequence[ServingReading] = ()
+    unplaced: Sequence[str] = ()
     state: StateReadings = field(default_factory=StateReadings)
     kube: KubeFacts | None = None

@@ -125,17 +125,17 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
     )
 
 
-_SERVING_ARRAYS = ("running", "waiting", "waiting_peak", "kv_cache")
+_SERVING_ARRAYS = ("running", "waiting", "waiting_peak", "kv_cache", "heard")
 
 
 def _serving(one: Mapping[str, Any], window: Window) -> Serving:
     fields = dict(one)
     key, model = _key(fields.pop("workload")), _text(fields.pop("model"))
-    running, waiting, waiting_peak, kv_cache = (
+    running, waiting, waiting_peak, kv_cache, heard = (
         _array(fields.pop(name), window) for name in _SERVING_ARRAYS
     )
     totals = {name: _number(value) for name, value in fields.items()}
-    return Serving(key, model, running, waiting, waiting_peak, kv_cache, **totals)
+    return Serving(key, model, running, waiting, waiting_peak, kv_cache, heard, **totals)
 
 
 def _workload(one: Mapping[str, Any]) -> Workload:

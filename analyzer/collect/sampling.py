@@ -25,7 +25,8 @@ def samples_per_step(counts: Iterable[StepArray]) -> float:
     values = np.concatenate(held) if held else np.empty(0, dtype=np.float32)
     if not values.size:
         return 0.0
-    middle = float(np.median(values))
+    # One of the counts, so that there always is one next to it.
+    middle = float(np.quantile(values, 0.5, method="higher"))
     near = values[np.abs(values - middle) <= max(1.0, 0.1 * middle)]
     return float(near.mean(dtype=np.float64))
 

@@ -94,7 +94,10 @@ def read_cluster(source: ClusterSource, settings: ReadSettings, window: Window) 
             found = state.addresses.get(address(target))
             return found[:2] if found else None
 
-        readings = Readings(source.name, window, devices, serving.read(pod_at), state, kube)
+        unplaced = sorted(target for target in targets if pod_at(target) is None)
+        readings = Readings(
+            source.name, window, devices, serving.read(pod_at), unplaced, state, kube
+        )
         notices += [*said, *store.warnings()]
     finally:
         store.close()

@@ -39,7 +39,14 @@ def _production() -> SignsConfig:
             "production", "prod", "*-production", "*-prod", "production-*", "prod-*"
         ),
         names=_patterns(
-            "*-production", "*-prod", "*-production-*", "*-prod-*", "production-*", "prod-*"
+            "production",
+            "prod",
+            "*-production",
+            "*-prod",
+            "*-production-*",
+            "*-prod-*",
+            "production-*",
+            "prod-*",
         ),
     )
 
@@ -48,7 +55,16 @@ def _staging() -> SignsConfig:
     return SignsConfig(
         values=("staging", "stage", "stg", "preprod", "pre-production", "uat"),
         namespaces=_patterns("staging", "stage", "*-staging", "*-stage", "staging-*", "stage-*"),
-        names=_patterns("*-staging", "*-stage", "*-staging-*", "*-stage-*", "staging-*", "stage-*"),
+        names=_patterns(
+            "staging",
+            "stage",
+            "*-staging",
+            "*-stage",
+            "*-staging-*",
+            "*-stage-*",
+            "staging-*",
+            "stage-*",
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -122,8 +122,10 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is missing and field.default_factory is missing
 
 
-def _unknown(name: str, accepted: Iterable[str]) -> str:
+def _unknown(name: str, accepted: Mapping[str, dataclasses.Field[Any]]) -> str:
     near = difflib.get_close_matches(name.lower().replace("-", "_"), accepted, 1)
     if near:
-        return f'unknown key; did you mean "{bare(near[0])}"?'
+        range_ = getattr(accepted[near[0]].metadata["kind"], "range", "")
+        takes = f" It takes {range_}." if range_ else ""
+        return f'unknown key; did you mean "{bare(near[0])}"?{takes}'
     return f"unknown key; accepted here: {listed(accepted)}"

@@ -138,7 +138,7 @@ class MetricsConfig(Section):
     """How series are read."""
 
     exporter_pods: tuple[Pattern, ...] = field(
-        default=(Pattern("re:.*(dcgm|gpu|nvidia|amd|metrics).*exporter.*"),),
+        default=(Pattern("re:.*(dcgm|(gpu|nvidia|amd|metrics).*exporter).*"),),
         metadata=about(
             Patterns(),
             "Names of pods that export metrics and so are never workloads: exporters label idle "

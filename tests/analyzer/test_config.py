@@ -65,8 +65,10 @@ def assert_one_line(message: str) -> None:
 
 BAD = {
     "analyis = 1": 'analyis: unknown key; did you mean "analysis"?',
-    "[analysis]\nwindo = '7d'": '[analysis] windo: unknown key; did you mean "window"?',
-    "[analysis]\nTime-Zone = 'UTC'": '[analysis] Time-Zone: unknown key; did you mean "timezone"?',
+    "[analysis]\nwindo = '7d'": '[analysis] windo: unknown key; did you mean "window"? '
+    "It takes 1h–90d.",
+    "[analysis]\nTime-Zone = 'UTC'": '[analysis] Time-Zone: unknown key; did you mean "timezone"? '
+    "It takes IANA time zone.",
     "[clusters.x]\n": "clusters: expected a list of tables, each headed [[clusters]], got a table",
     "[environment]\nzzz = 1": "[environment] zzz: unknown key; accepted here: development, labels, "
     "production, staging",

@@ -206,12 +206,12 @@ class TestVerdictOfAnalysis:
         assert only(gpu_use(span=DAY), span=DAY).verdict.name == "right-sized"
         assert only(gpu_use(span=short), span=short).verdict.code == "short-history"
 
-    def test_history_runs_from_first_to_last_allocated_step(self) -> None:
-        # Held in steps 12 to 35 of a week, with a gap: 24 steps = 2 h.
+    def test_history_is_the_time_it_held_gpus(self) -> None:
+        # Held in 8 + 6 = 14 steps of a week: 70 minutes, whatever lies between.
         held = np.zeros(2016)
         held[12:20] = held[30:36] = 1.0
         found = only(gpu_use(allocated=held, work=0.0))
-        assert found.history_hours == pytest.approx(2.0)
+        assert found.history_hours == pytest.approx(70 / 60)
         assert found.verdict.code == "short-history"
 
     def test_a_queue_overrules_thirty_percent(self) -> None:

@@ -102,6 +102,11 @@ class TestMean:
     def test_a_mean_of_exactly_one_percent_is_underused_not_idle(self) -> None:
         assert code(figures(mean=0.01, p95=0.0)) == ("underused", "low-mean")
 
+    def test_ten_busy_minutes_a_day_are_not_idle(self) -> None:
+        # 10 of 1,440 minutes: a mean of 0.7 % and a p95 of 0, but work was done.
+        use = Distribution(0.007, 0.0, 0.0, 1.0)
+        assert code(figures(utilisation=use)) == ("underused", "low-mean")
+
     def test_no_work_at_all_is_idle(self) -> None:
         assert code(figures(mean=0.0, p95=0.0)) == ("idle", "no-work")
 

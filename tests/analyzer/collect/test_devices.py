@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from analyzer.collect.devices import read_devices
@@ -28,8 +29,6 @@ def read(*series: RawSeries) -> tuple[list[DeviceReading], list[str]]:
         ("nvidia_smi_utilization_gpu_ratio", 40.0, 0.4, ["unit"]),
         ("nvidia_gpu_utilization", 40.0, 0.4, []),
         ("nvidia_gpu_utilization", 0.4, 0.4, ["unit"]),
-        ("DCGM_FI_DEV_GPU_UTIL", 250.0, 1.0, []),
-        ("DCGM_FI_DEV_GPU_UTIL", -5.0, 0.0, []),
     ],
 )
 def test_every_scale_is_converted_once(
@@ -39,6 +38,36 @@ def test_every_scale_is_converted_once(
     assert found.mean.tolist() == pytest.approx([mean] * 12)
     assert found.samples.tolist() == [5.0] * 12
     assert said == codes
+
+
+@pytest.mark.parametrize("value", [250.0, -5.0, 9223372036854775794.0])
+def test_what_no_gpu_can_have_is_no_sample(value: float) -> None:
+    (found,), said = read(raw("DCGM_FI_DEV_GPU_UTIL", GPU, value))
+    assert found.samples.tolist() == [0.0] * 12
+    assert said == ["impossible-value"]
+
+
+def test_one_odd_sample_does_not_rescale_a_fleet() -> None:
+    other = GPU | {"UUID": "GPU-other"}
+    found, said = read(
+        raw("DCGM_FI_PROF_GR_ENGINE_ACTIVE", GPU, 0.7),
+        raw("DCGM_FI_PROF_GR_ENGINE_ACTIVE", other, lambda s: 2**63 if s == 1800 else 0.7),
+    )
+    for reading in found:
+        assert np.nanmean(reading.mean) == pytest.approx(0.7)
+    # The one step that holds the odd sample is missing: 11 of 12 are left.
+    assert sorted(int((reading.samples > 0).sum()) for reading in found) == [11, 12]
+    assert said == ["impossible-value"]
+
+
+def test_a_gpu_cut_in_mid_window_is_counted_whole_before() -> None:
+    cut = GPU | {"GPU_I_ID": "1", "GPU_I_PROFILE": "1g.10gb"}
+    found, _ = read(
+        raw("DCGM_FI_DEV_GPU_UTIL", GPU, lambda s: 80.0),
+        raw("DCGM_FI_PROF_GR_ENGINE_ACTIVE", cut, lambda s: 0.1 if s > 1800 else float("nan")),
+    )
+    whole = next(reading for reading in found if not reading.mig_id)
+    assert whole.samples.tolist() == [5.0] * 6 + [0.0] * 6
 
 
 def test_nan_is_no_sample() -> None:

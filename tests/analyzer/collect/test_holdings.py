@@ -32,7 +32,8 @@ def shares(
 
 
 def told(*requests: RequestReading, **changes: Any) -> list[Request]:
-    return requests_from_metrics(StateReadings(requests=requests, **changes), HOUR)
+    named = changes.pop("named", {})
+    return requests_from_metrics(StateReadings(requests=requests, **changes), HOUR, named)
 
 
 class TestRequestsFromMetrics:
@@ -40,6 +41,13 @@ class TestRequestsFromMetrics:
         (found,) = told(request(samples=upto(3, 5)))
         # Alone it is also all that was heard; three steps it is.
         assert found.part.tolist() == upto(3).tolist()
+
+    def test_while_kube_state_metrics_is_silent_the_gpu_exporter_tells(self) -> None:
+        quiet = row(5)
+        quiet[:4] = 0
+        name = ("ml", "a")
+        (found,) = told(request(samples=quiet), named={name: row(1)})
+        assert (found.name, found.part.tolist()) == (name, [1.0] * 12)
 
     def test_silence_of_kube_state_metrics_does_not_end_a_request(self) -> None:
         quiet = row(5)

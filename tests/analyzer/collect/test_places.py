@@ -29,14 +29,23 @@ def test_the_host_of_a_target(target: str, host: str) -> None:
 @pytest.mark.parametrize(
     ("hosts", "pods", "node"),
     [
-        (("n1",), (("ml", "a"),), "n2"),
+        (("n1",), (("ml", "a"),), "n1"),
+        (("ip-10",), (("ml", "a"),), "n2"),
         (("n1",), (), "n1"),
         (("10.0.0.1:9400",), (), "n1"),
         (("ip-10",), (("ops", "dcgm"),), "n2"),
         (("ip-10",), (), "ip-10"),
         ((), (), ""),
     ],
-    ids=["holder", "name", "address", "exporter's pod", "label as it is", "nothing"],
+    ids=[
+        "name before holder",
+        "holder",
+        "name",
+        "address",
+        "exporter's pod",
+        "label as it is",
+        "nothing",
+    ],
 )
 def test_the_surest_word_settles_it(
     hosts: tuple[str, ...], pods: tuple[tuple[str, str], ...], node: str

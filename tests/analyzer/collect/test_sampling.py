@@ -84,3 +84,8 @@ class TestPresent:
 def test_an_exporter_is_heard_as_much_as_its_fullest_series() -> None:
     found = heard([counts(5, 0, 1), counts(2, 0, 4)], 5, 3)
     assert found.tolist() == pytest.approx([1.0, 0.0, 0.8])
+
+
+def test_counts_far_apart_still_give_a_number() -> None:
+    # Nothing lies between 1 and 5: the higher of the two middles is taken, not their mean.
+    assert samples_per_step([counts(0, 1, 5)]) == 5.0
