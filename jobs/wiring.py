@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.collect.cluster import connect
-from analyzer.collect.endpoint import Endpoint
 from analyzer.collect.join import JoinSettings
 from analyzer.collect.kubestate import LabelKeys
 from analyzer.collect.pools import NodeClasses
 from analyzer.collect.prometheus import PrometheusStore
+from analyzer.collect.prometheus.endpoint import Endpoint
 from analyzer.collect.snapshot import ClusterSource, ReadSettings
 from analyzer.collect.store import MetricStore
 from analyzer.config import ClusterConfig, Config, PrometheusConfig

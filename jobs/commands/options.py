@@ -137,6 +137,7 @@ def check_failed(snapshot: Snapshot) -> None:
 
 def write(analysis: Analysis, form: str, output: Path | None, *, only_flagged: bool) -> None:
     """The analysis as asked, to a file or standard output."""
+    output = None if output == Path("-") else output
     if form == "table":
         if output is None:
             render(analysis, console(), only_flagged=only_flagged)

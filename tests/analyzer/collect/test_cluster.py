@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from analyzer.collect.cluster import connect
+from analyzer.collect.cluster.api import KubeApi
+from analyzer.collect.cluster.objects import gpu_request, quantity
+from analyzer.collect.cluster.reader import read_facts
 from analyzer.collect.facts import KubeFacts, ObjectRef
-from analyzer.collect.kube_client import KubeApi
-from analyzer.collect.kube_objects import gpu_request, quantity
-from analyzer.collect.kube_reader import read_facts
 from analyzer.errors import BadAnswer, ConfigError, Denied, GpuThriftError, Unreachable
 from tests.fakes.kube import Attempt, Close, Hang, KubeStandIn, Reply, Request
 from tests.fakes.kubeapi.caller import KINDS, MERGE, SERVERS, Caller, caller
@@ -527,7 +527,7 @@ def test_a_connection_that_is_always_cut_is_unreachable(
 def test_a_list_whose_pages_expire_is_started_again_once(
     standin_api: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analyzer.collect.kube_client.PAGE_ITEMS", 2)
+    monkeypatch.setattr("analyzer.collect.cluster.api.PAGE_ITEMS", 2)
     server = standin_api.standin
     assert server
     for number in range(5):

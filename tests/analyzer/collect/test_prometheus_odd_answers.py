@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analyzer.collect.prometheus import PrometheusStore
+from analyzer.collect.prometheus.transport import Endpoint
 from analyzer.collect.store import Matcher, Query
-from analyzer.collect.transport import Endpoint
 from analyzer.errors import BadAnswer, Denied
 from analyzer.model import Notice, Window
 from tests.analyzer.collect.hostile import Reply, serving, success

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analyzer.collect.promql import fold_names, render, render_names
+from analyzer.collect.prometheus.promql import fold_names, render, render_names
 from analyzer.collect.store import Matcher, Query
 
 

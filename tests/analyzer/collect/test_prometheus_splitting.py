@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from analyzer.collect.prometheus import PrometheusStore
+from analyzer.collect.prometheus.transport import Endpoint
 from analyzer.collect.store import Query
-from analyzer.collect.transport import Endpoint
 from analyzer.errors import BadAnswer, TooMuch, Unreachable
 from analyzer.model import Window
 from tests.analyzer.collect.hostile import Reply, serving, success

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analyzer.collect.prometheus import PrometheusStore
+from analyzer.collect.prometheus.transport import Endpoint
 from analyzer.collect.store import Matcher, Query
-from analyzer.collect.transport import Endpoint
 from analyzer.errors import BadAnswer
 from analyzer.model import Window
 from tests.openmetrics import RawSeries

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from analyzer.collect.transport import Endpoint, PrometheusSession
+from analyzer.collect.prometheus.transport import Endpoint, PrometheusSession
 from analyzer.errors import SourceError, Unreachable
 from tests.analyzer.collect.hostile import serving, success
 

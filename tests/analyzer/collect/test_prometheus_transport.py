@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from analyzer.collect.answers import Answered
-from analyzer.collect.transport import Endpoint, PrometheusSession
+from analyzer.collect.prometheus.answers import Answered
+from analyzer.collect.prometheus.transport import Endpoint, PrometheusSession
 from analyzer.errors import BadAnswer, Denied, SourceError, TooMuch, Unreachable
 from tests.analyzer.collect.hostile import Reply, dribble, serving, success
 from tests.servers import free_port

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from analyzer.collect.answers import Answered, NoAnswer
-from analyzer.collect.decode import Labels, Piece
-from analyzer.collect.promql import FUNCTIONS
+from analyzer.collect.prometheus.answers import Answered, NoAnswer
+from analyzer.collect.prometheus.decode import Labels, Piece
+from analyzer.collect.prometheus.promql import FUNCTIONS
 from analyzer.collect.store import Across, Query
 from analyzer.errors import SourceError, TooMuch
 from analyzer.model import STEP_S

@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from analyzer.collect.cluster.resources import READ
 from analyzer.collect.facts import KubeFacts
-from analyzer.collect.kube_resources import READ
 from analyzer.errors import BadAnswer
 
 if TYPE_CHECKING:
-    from analyzer.collect.kube_client import KubeApi
+    from analyzer.collect.cluster.api import KubeApi
 
 
 class Permission(NamedTuple):
@@ -36,7 +36,7 @@ class KubeClient:
 
     @cached_property
     def _api(self) -> KubeApi:
-        from analyzer.collect.kube_client import KubeApi  # noqa: PLC0415 - heavy, see above
+        from analyzer.collect.cluster.api import KubeApi  # noqa: PLC0415 - heavy, see above
 
         return KubeApi(self._kubeconfig, self._context, self._timeout_s)
 
@@ -65,7 +65,7 @@ class KubeClient:
 
         ``warnings`` carry ``cluster_name`` and name each part that is forbidden and missing.
         """
-        from analyzer.collect.kube_reader import read_facts  # noqa: PLC0415 - heavy, see above
+        from analyzer.collect.cluster.reader import read_facts  # noqa: PLC0415 - heavy, see above
 
         return read_facts(self._api, cluster_name)
 

@@ -20,7 +20,7 @@ import urllib3
 from requests import exceptions as http
 from urllib3.exceptions import HTTPError
 
-from analyzer.collect.answers import (
+from analyzer.collect.prometheus.answers import (
     AGAIN,
     Answered,
     Asked,
@@ -34,8 +34,8 @@ from analyzer.collect.answers import (
     results,
     values,
 )
-from analyzer.collect.deadline import Deadline, DeadlineAdapter
-from analyzer.collect.endpoint import Credentials, Endpoint, bare
+from analyzer.collect.prometheus.deadline import Deadline, DeadlineAdapter
+from analyzer.collect.prometheus.endpoint import Credentials, Endpoint, bare
 from analyzer.errors import SourceError
 
 __all__ = ["Answer", "Endpoint", "PrometheusSession"]

@@ -17,12 +17,12 @@ from typing import Any
 from prometheus_api_client import PrometheusConnect
 from urllib3 import Retry
 
-from analyzer.collect import promql
-from analyzer.collect.answers import Answered
-from analyzer.collect.decode import Decoder, Labels, Piece, names_of
-from analyzer.collect.halving import PATIENCE, Pieces, Whole, cost
+from analyzer.collect.prometheus import promql
+from analyzer.collect.prometheus.answers import Answered
+from analyzer.collect.prometheus.decode import Decoder, Labels, Piece, names_of
+from analyzer.collect.prometheus.halving import PATIENCE, Pieces, Whole, cost
+from analyzer.collect.prometheus.transport import Endpoint, PrometheusSession
 from analyzer.collect.store import Matcher, Query, Sample, Series
-from analyzer.collect.transport import Endpoint, PrometheusSession
 from analyzer.errors import SourceError
 from analyzer.model import STEP_S, Notice, StepArray, Window
 

@@ -20,7 +20,7 @@ import urllib3
 from kubernetes import client, config
 from urllib3 import exceptions as transport
 
-from analyzer.collect import kube_config
+from analyzer.collect.cluster import credentials
 from analyzer.errors import BadAnswer, Denied, SourceError, Unreachable
 
 PAGE_ITEMS = 500
@@ -159,7 +159,7 @@ class KubeApi:
             headers["Content-Type"] = JSON
         opened = self._client
         try:
-            with kube_config.captured_plugin_errors():
+            with credentials.captured_plugin_errors():
                 serialized = opened.param_serialize(
                     request.method,
                     request.path,
@@ -216,7 +216,7 @@ class KubeApi:
 
     @cached_property
     def _client(self) -> Any:
-        configuration = kube_config.load(self.kubeconfig, self.context)
+        configuration = credentials.load(self.kubeconfig, self.context)
         # Ours alone decide: the transport's own would retry what is hopeless, and follow a
         # redirect to a login page with the token in hand.
         configuration.retries = False

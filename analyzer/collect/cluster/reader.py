@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from analyzer.collect.facts import KubeFacts, NodeFact, ObjectRef, PodFact, WorkloadFact
-from analyzer.collect.kube_client import Forbidden, KubeApi, NotFound
-from analyzer.collect.kube_objects import (
+from analyzer.collect.cluster.api import Forbidden, KubeApi, NotFound
+from analyzer.collect.cluster.objects import (
     node_fact,
     owner_of,
     pod_fact,
     template_asks_for_gpus,
     workload_fact,
 )
-from analyzer.collect.kube_resources import (
+from analyzer.collect.cluster.resources import (
     DEPLOYMENTS,
     JOBS,
     LOSSES,
@@ -31,6 +30,7 @@ from analyzer.collect.kube_resources import (
     STATEFULSETS,
     Resource,
 )
+from analyzer.collect.facts import KubeFacts, NodeFact, ObjectRef, PodFact, WorkloadFact
 from analyzer.errors import Denied
 from analyzer.model import Notice
 

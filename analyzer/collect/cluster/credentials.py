@@ -3,7 +3,7 @@
 The client's own loader repeats whole user entries, tokens included, in its messages and logs the
 failure of a credential plugin instead of raising it. So its errors are never passed on as they
 are, and what it logs is caught here. Importing this module loads the client (0.3 s); only
-``kube_client`` does.
+``api`` does.
 """
 
 from __future__ import annotations
