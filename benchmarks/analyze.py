@@ -126,10 +126,19 @@ def analyze(url: str, scratch: Path) -> Cost:
     )  # fmt: skip
 
 
-def replay(recorded: Path) -> float:
-    """Seconds from the first request to the last byte of the last answer."""
+def replay(recorded: Path, at_once: int = 0) -> float:
+    """Seconds from the first request to the last byte of the last answer; ``at_once`` requests at
+    a time, by default as many as the program."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.replay", "run", str(recorded)],
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.replay",
+            "run",
+            str(recorded),
+            "--at-once",
+            str(at_once),
+        ],
         check=True,
         env=ENVIRON,
         stdout=subprocess.PIPE,
@@ -149,12 +158,14 @@ def measured(fleets: Mapping[int, str], scratch: Path, rounds: int) -> list[Figu
     requests = {every: record(url, scratch / f"{every}.json") for every, url in fleets.items()}
     costs: dict[int, list[Cost]] = {every: [] for every in fleets}
     bare: dict[int, list[float]] = {every: [] for every in fleets}
+    serial: dict[int, list[float]] = {every: [] for every in fleets}
     for turn in range(rounds + 1):
         for every, url in fleets.items():
             taken, asked_s = analyze(url, scratch), replay(requests[every])
             if turn:
                 costs[every].append(taken)
                 bare[every].append(asked_s)
+                serial[every].append(replay(requests[every], 1))
     found: list[Figure] = []
     for every in fleets:
         mine = f", scraped every {every} s"
@@ -163,6 +174,8 @@ def measured(fleets: Mapping[int, str], scratch: Path, rounds: int) -> list[Figu
             Figure(f"analyze{mine}: wall", wall_s, "s"),
             Figure(f"bare requests{mine}: wall", median(bare[every]), "s"),
             Figure("  analyze / bare requests", wall_s / median(bare[every]), "", 1.3),
+            Figure(f"bare requests, one at a time{mine}", median(serial[every]), "s"),
+            Figure("  analyze / that", wall_s / median(serial[every]), "", 1.3),
             Figure("  CPU of its own", median(c.cpu_s for c in costs[every]), "s"),
             Figure("  peak memory", median(c.peak_mb for c in costs[every]), "MB", 250),
         ]

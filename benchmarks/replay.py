@@ -92,12 +92,13 @@ def main() -> None:
     recorder.add_argument("--window", default="7d")
     runner = actions.add_parser("run")
     runner.add_argument("file", type=Path)
+    runner.add_argument("--at-once", type=int, default=0, help="requests at a time")
     given = parser.parse_args()
     if given.action == "record":
         record(given.url, given.file, given.window)
     else:
         recorded = json.loads(given.file.read_text(encoding="utf-8"))
-        print(run(recorded["requests"], recorded["concurrency"]))
+        print(run(recorded["requests"], given.at_once or recorded["concurrency"]))
 
 
 if __name__ == "__main__":
