@@ -1,0 +1,214 @@
+"""The values that sleeping and waking are decided from, and the decisions.
+
+A setting is the native value that runs or stops a workload: ``spec.replicas`` of a Deployment,
+``spec.suspend`` of a RayCluster, an annotation of an InferenceService. None stands for a field
+that is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from analyzer.environment import Sign
+from analyzer.model import Workload, WorkloadKey
+
+Setting = int | str | bool | None
+
+SCHEDULE = "schedule"
+"""Who put a workload to sleep when no person did."""
+
+PERSON = "person"
+"""First word of who did it when a person did: ``person alice``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What has to be known to wake a workload exactly as it was.
+
+    ``before`` is the setting to restore, ``slept_to`` the one that sleep gave it. ``wake_at`` is
+    when it is due at the latest, None when its schedule names no time.
+    """
+
+    before: Setting
+    since: datetime
+    by: str
+    wake_at: datetime | None
+    slept_to: Setting
+
+    @property
+    def by_person(self) -> bool:
+        return self.by != SCHEDULE
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What reverts a change of an object because it applies it from elsewhere.
+
+    ``tool`` is ``Argo CD`` or ``Flux``, ``name`` the application, kustomization or release.
+    """
+
+    tool: str
+    name: str
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A workload that has a native stop, as it is now. ``workload.replicas`` are those it asks
+    for, None when unknown; ``workload.key.kind`` is the object's kind.
+
+    ``members`` are objects it controls or that run for it: their labels and names speak for its
+    environment too. ``held_by`` says why it cannot be handled itself (``Deployment is owned by
+    RayService chat``), empty when it can. ``autoscaler`` names what else moves its replicas.
+    ``startup`` is its startup probe's budget. ``changed_by`` is the client that last set the
+    setting, empty when the server does not say.
+    """
+
+    workload: Workload
+    uid: str
+    version: str
+    created_at: datetime | None
+    setting: Setting
+    stop: Setting
+    """The native value that stops it: 0, True, ``"true"``."""
+    counts: bool = True
+    """Whether the setting is a number of replicas, so that it can be something between."""
+    members: tuple[Workload, ...] = ()
+    held_by: str = ""
+    autoscaler: str = ""
+    gitops: Owner | None = None
+    startup: timedelta | None = None
+    changed_by: str = ""
+    is_ready: bool | None = None
+    """Whether all that it asks for is ready, None when nobody says."""
+
+    @property
+    def key(self) -> WorkloadKey:
+        return self.workload.key
+
+    @property
+    def gpus(self) -> float:
+        """GPUs that it asks for now; 0 when it is stopped."""
+        return (self.workload.gpus_per_replica or 0.0) * (self.workload.replicas or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sleep that the ledger has not seen end, or one whose workload is not ready yet.
+
+    ``reverts`` counts how often a GitOps tool undid it.
+    """
+
+    key: WorkloadKey
+    uid: str
+    memory: Memory
+    gpus: float = 0.0
+    usd_per_hour: float | None = None
+    reverts: int = 0
+    woken_at: datetime | None = None
+    ready_at: datetime | None = None
+    nodes: tuple[str, ...] = ()
+    """Nodes that its pods ran on when it was put to sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A time until which the ledger says that a workload stays awake, and why."""
+
+    uid: str
+    until: datetime
+    reason: Literal["person", "woken-early", "reverted"]
+
+
+Activity = Literal["busy", "idle", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What the last minutes of metrics say of a workload, and the evidence in words."""
+
+    activity: Activity
+    evidence: str
+
+
+SleepReason = Literal["outside-window", "person", "reverted"]
+WakeReason = Literal[
+    "window", "lead", "due", "person", "excluded", "keep-awake", "bad-annotation", "gpus-free"
+]
+LeaveReason = Literal[
+    "already-asleep",
+    "already-at-zero",
+    "awake",
+    "bad-annotation",
+    "busy",
+    "contested",
+    "environment",
+    "excluded",
+    "grace",
+    "held-by",
+    "holding",
+    "kept-awake",
+    "memory-lost",
+    "metrics-missing",
+    "no-gpus",
+    "not-asleep",
+    "over-limit",
+    "person-changed",
+    "put-to-sleep-by-person",
+    "run-refused",
+    "unreadable",
+    "wakes-soon",
+    "waiting-for-gpus",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Put it to sleep: write ``memory`` and ``memory.slept_to`` together."""
+
+    reason: SleepReason
+    evidence: str
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Restore ``memory.before`` and forget it. ``keep_awake`` is written as an annotation."""
+
+    reason: WakeReason
+    evidence: str
+    memory: Memory
+    keep_awake: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop a memory that no longer holds, without touching the setting."""
+
+    memory: Memory
+    keep_awake: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Do not touch it, but for ``forget``."""
+
+    reason: LeaveReason
+    evidence: str
+    forget: Forget | None = None
+
+
+Decision = Sleep | Wake | Leave
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A workload and what becomes of it."""
+
+    target: Target
+    environment: Sign
+    decision: Decision
+    details: Mapping[str, str] = field(default_factory=dict)
