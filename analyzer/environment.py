@@ -63,6 +63,9 @@ class Sign:
     reason: str
 
 
+NO_SIGN = Sign("unknown", "no label, namespace or name tells")
+
+
 def metric_label(key: str) -> str:
     """A label key as kube-state-metrics writes it, without its ``label_`` prefix."""
     return re.sub(r"[^a-zA-Z0-9_]", "_", key)
@@ -86,7 +89,17 @@ def classify(workload: Workload, rules: Rules) -> Sign:
             others = {s.environment for s in signs} - {"production"}
             against = f", which wins over {' and '.join(sorted(others))}" if others else ""
             return Sign("production", sign.reason + against)
-    return signs[0] if signs else Sign("unknown", "no label, namespace or name tells")
+    return signs[0] if signs else NO_SIGN
+
+
+def classify_all(workloads: Sequence[Workload], rules: Rules) -> Sign:
+    """The environment of objects that live and die together, such as an autoscaler's and its
+    target: the most careful of theirs. Objects that nothing is known of do not count."""
+    signs = [sign for one in workloads if (sign := classify(one, rules)) != NO_SIGN]
+    return min(signs, key=lambda sign: _CAREFUL.index(sign.environment), default=NO_SIGN)
+
+
+_CAREFUL: tuple[Environment, ...] = ("production", "unknown", "staging", "development")
 
 
 def _label_signs(workload: Workload, rules: Rules) -> list[Sign]:

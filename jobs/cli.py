@@ -25,12 +25,18 @@ COMMANDS = {
     "demo": "Run everything on a simulated fleet; needs nothing.",
     "doctor": "Reach every endpoint and say what is found or missing.",
     "flag": "List production deployments that are idle or underused.",
+    "keep-awake": "Let the schedule leave a workload alone for a while.",
     "record": "Write what was read to a file, to analyse elsewhere.",
+    "run": "Run a job: put to sleep and wake what is due.",
+    "scale-down": "Put development workloads to sleep now.",
+    "scale-up": "Wake what sleeps, exactly as it was.",
+    "schedule": "Preview what the schedule will do.",
+    "status": "Say what sleeps, since when, by whom, and what it saved.",
 }
 
 
 class Commands(click.Group):
-    """Commands by name, each in ``jobs.commands.<name>`` as ``command``."""
+    """Commands by name, each in ``jobs.commands.<name>`` as ``command``, with _ for -."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -38,7 +44,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return super().get_command(ctx, name)
-        command: click.Command = importlib.import_module(f"jobs.commands.{name}").command
+        module = importlib.import_module(f"jobs.commands.{name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def resolve_command(

@@ -27,3 +27,7 @@ class App:
     def now(self) -> datetime:
         """One moment for the whole command."""
         return datetime.now(UTC)
+
+    def clock(self) -> datetime:
+        """The time now, for what comes after a person was asked."""
+        return datetime.now(UTC)

@@ -22,6 +22,7 @@ class _Json(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         return json.dumps(line, ensure_ascii=False)
 
@@ -39,3 +40,8 @@ def set_up_logging(form: str, verbose: int) -> None:
     logging.getLogger("py.warnings").setLevel(logging.WARNING if verbose > 1 else logging.ERROR)
     ours = logging.getLogger("gpu_thrift")
     ours.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+
+
+def show_changes() -> None:
+    """Says every change of the cluster, whatever the level of the rest."""
+    logging.getLogger("gpu_thrift.changes").setLevel(logging.INFO)

@@ -11,14 +11,17 @@ from analyzer.config.prices import PriceConfig, PricingConfig
 from analyzer.config.reader import parse_option
 from analyzer.config.secret import Secret
 from analyzer.config.sections import AnalysisConfig, Config, MetricsConfig, VerdictConfig
+from analyzer.config.sleep import CustomKindConfig, LedgerConfig, SleepConfig
 from analyzer.config.values import Pattern, format_duration, parse_duration
 
 __all__ = [
     "AnalysisConfig",
     "ClusterConfig",
     "Config",
+    "CustomKindConfig",
     "EnvironmentConfig",
     "KubernetesConfig",
+    "LedgerConfig",
     "MetricsConfig",
     "Pattern",
     "PriceConfig",
@@ -26,6 +29,7 @@ __all__ = [
     "PrometheusConfig",
     "Secret",
     "SignsConfig",
+    "SleepConfig",
     "VerdictConfig",
     "format_duration",
     "load",

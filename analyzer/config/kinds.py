@@ -168,6 +168,47 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    type: ClassVar[str] = "string"
+
+    @property
+    def range(self) -> str:
+        return " or ".join(f"`{word}`" for word in self.words)
+
+    def parse(self, value: object) -> str:
+        if isinstance(value, str) and value in self.words:
+            return value
+        raise wrong(_either(self.words), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A list of some of a few words, each once."""
+
+    words: tuple[str, ...]
+    type: ClassVar[str] = "list of strings"
+
+    @property
+    def range(self) -> str:
+        return ", ".join(f"`{word}`" for word in self.words)
+
+    def parse(self, value: object) -> tuple[str, ...]:
+        expected = f"a list of {_either(self.words)}"
+        texts = strings(value, expected)
+        for index, text in enumerate(texts):
+            if text not in self.words:
+                raise Wrong(f"expected {expected}, got {shown(text)} as entry {index}")
+        return tuple(dict.fromkeys(texts))
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(f'"{word}"' for word in words)
+
+
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """A list of globs and ``re:`` expressions."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from analyzer.config.leaks import refuse_secrets
 from analyzer.config.place import Place
 from analyzer.config.reader import read_section
-from analyzer.config.resolve import World, resolve_cluster
+from analyzer.config.resolve import World, resolve_cluster, resolve_ledger
 from analyzer.config.sections import Config
 from analyzer.errors import ConfigError
 
@@ -52,7 +52,8 @@ def _resolved(config: Config, environ: Mapping[str, str], place: Place) -> Confi
         resolve_cluster(cluster, world, place.into("clusters", str(index)))
         for index, cluster in enumerate(config.clusters)
     )
-    return replace(config, clusters=clusters)
+    ledger = resolve_ledger(config.ledger, world, place.into("ledger"))
+    return replace(config, clusters=clusters, ledger=ledger)
 
 
 def _is_there(path: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from analyzer.config.clusters import ClusterConfig, KubernetesConfig, PrometheusConfig
 from analyzer.config.place import Place, quoted
 from analyzer.config.secret import Secret
+from analyzer.config.sleep import LedgerConfig
 
 _MAX_BYTES = 65_536
 _VISIBLE = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -72,6 +73,19 @@ def _kubernetes(config: KubernetesConfig, world: World, place: Place) -> Kuberne
     return replace(config, kubeconfig=named)
 
 
+def resolve_ledger(config: LedgerConfig, world: World, place: Place) -> LedgerConfig:
+    """``config`` with its address. Raises ``ConfigError`` as ``resolve_cluster`` does."""
+    url = _secret(config, "url", world, place)
+    if url is not None:
+        at = place.at("url_env" if config.url_env else "url_file")
+        if not url.reveal().startswith(("postgresql://", "postgres://")):
+            raise at.error("expected a URL such as postgresql://host/database; it is not shown")
+        return replace(config, url=url)
+    state = Path(world.environ.get("XDG_STATE_HOME") or world.path("~/.local/state"))
+    file = world.path(config.file) if config.file else state / "gpu-thrift" / "ledger.db"
+    return replace(config, url=Secret(f"sqlite:///{file.absolute()}"))
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -79,7 +93,9 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _secret(config: PrometheusConfig, name: str, world: World, place: Place) -> Secret | None:
+def _secret(
+    config: PrometheusConfig | LedgerConfig, name: str, world: World, place: Place
+) -> Secret | None:
     variable, file = getattr(config, f"{name}_env"), getattr(config, f"{name}_file")
     if variable:
         return _from_variable(variable, world, place.at(f"{name}_env"))

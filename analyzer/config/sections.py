@@ -13,6 +13,7 @@ from analyzer.config.environments import EnvironmentConfig
 from analyzer.config.kinds import Duration, Number, Patterns, Texts
 from analyzer.config.prices import PricingConfig
 from analyzer.config.reader import Many, One, Problem, Section, about
+from analyzer.config.sleep import LedgerConfig, SleepConfig
 from analyzer.config.values import Pattern
 from analyzer.config.zone import Zone, zone_of
 
@@ -175,6 +176,16 @@ class Config(Section):
     )
     metrics: MetricsConfig = field(
         default_factory=MetricsConfig, metadata=about(One(MetricsConfig), "How series are read.")
+    )
+    sleep: SleepConfig = field(
+        default_factory=SleepConfig,
+        metadata=about(One(SleepConfig), "Development at zero outside its awake windows."),
+    )
+    ledger: LedgerConfig = field(
+        default_factory=LedgerConfig,
+        metadata=about(
+            One(LedgerConfig), "Where it is written down what was done, by whom and why."
+        ),
     )
     path: Path | None = None
 

@@ -7,8 +7,7 @@ that is absent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -84,6 +83,8 @@ class Target:
     changed_by: str = ""
     is_ready: bool | None = None
     """Whether all that it asks for is ready, None when nobody says."""
+    model: str = ""
+    """The model that it serves, as its containers' arguments name it."""
 
     @property
     def key(self) -> WorkloadKey:
@@ -92,7 +93,17 @@ class Target:
     @property
     def gpus(self) -> float:
         """GPUs that it asks for now; 0 when it is stopped."""
-        return (self.workload.gpus_per_replica or 0.0) * (self.workload.replicas or 0)
+        return 0.0 if self.is_stopped else self.gpus_at(self.setting)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.setting == self.stop
+
+    def gpus_at(self, setting: Setting) -> float:
+        """GPUs that it asks for at another setting."""
+        replicas = setting if self.counts else self.workload.replicas
+        each = self.workload.gpus_per_replica or 0.0
+        return each * (replicas if isinstance(replicas, int) else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,8 @@ class Row:
     ready_at: datetime | None = None
     nodes: tuple[str, ...] = ()
     """Nodes that its pods ran on when it was put to sleep."""
+    pending: bool = False
+    """The sleep was begun, and nobody knows whether it was done: the object tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +158,7 @@ LeaveReason = Literal[
     "bad-annotation",
     "busy",
     "contested",
+    "disabled",
     "environment",
     "excluded",
     "grace",
@@ -186,10 +200,16 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Drop a memory that no longer holds, without touching the setting."""
+    """Drop a memory that no longer holds, or was never there, without touching the setting.
 
-    memory: Memory
+    ``on_object`` is whether its annotations have to go, or ``keep_awake`` to be written; else only
+    the ledger's copy is closed. ``contested`` is set when a GitOps tool undid the sleep too often.
+    """
+
+    memory: Memory | None
     keep_awake: datetime | None = None
+    on_object: bool = True
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,4 +231,3 @@ class Decided:
     target: Target
     environment: Sign
     decision: Decision
-    details: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -36,9 +36,13 @@ MAX_WAIT_S = 10.0
 CONNECT_TIMEOUT_S = 10.0
 """Cap on the time for a connection: a cluster that is away should be noticed soon."""
 
+CONNECTIONS = 64
+"""Connections kept open: one for each change that may be under way at the same time."""
+
 RETRIED = frozenset({429, 500, 502, 503, 504})
 
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 METADATA_LIST = f"{JSON};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,{JSON}"
 
 T = TypeVar("T")
@@ -52,19 +56,24 @@ class NotFound(BadAnswer):
     """404: no such object, or a kind that this cluster does not have."""
 
 
+class Conflict(BadAnswer):
+    """409: the object is not what the request took it for, or is there already."""
+
+
 class Expired(BadAnswer):
     """410: the snapshot behind a continue token is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. ``path`` starts with a slash; ``body`` is sent as JSON."""
+    """What to ask. ``path`` starts with a slash; ``body`` is sent as JSON of ``content_type``."""
 
     path: str
     method: str = "GET"
     query: tuple[tuple[str, str], ...] = ()
     accept: str = JSON
     body: Mapping[str, Any] | None = None
+    content_type: str = JSON
 
 
 @dataclass
@@ -85,25 +94,32 @@ class KubeApi:
         return self.send(Request(path))
 
     def read_list(
-        self, path: str, keep: Callable[[dict[str, Any]], T | None], metadata_only: bool = False
+        self,
+        path: str,
+        keep: Callable[[dict[str, Any]], T | None],
+        metadata_only: bool = False,
+        query: tuple[tuple[str, str], ...] = (),
     ) -> list[T]:
         """What ``keep`` makes of each item of a list, without its Nones.
 
-        ``metadata_only`` asks the server to leave out spec and status. A list whose pages expire
+        ``metadata_only`` asks the server to leave out spec and status; ``query`` is added to the
+        request, such as a labelSelector. A list whose pages expire
         while it is read is started once more. Raises ``SourceError``.
         """
         accept = METADATA_LIST if metadata_only else JSON
         try:
-            return self._pages(path, keep, accept)
+            return self._pages(Request(path, query=query, accept=accept), keep)
         except Expired:
-            return self._pages(path, keep, accept)
+            return self._pages(Request(path, query=query, accept=accept), keep)
 
-    def _pages(self, path: str, keep: Callable[[dict[str, Any]], T | None], accept: str) -> list[T]:
+    def _pages(self, first: Request, keep: Callable[[dict[str, Any]], T | None]) -> list[T]:
+        path = first.path
         kept: list[T] = []
         token = ""
         while True:
-            query = (("limit", str(PAGE_ITEMS)), *((("continue", token),) if token else ()))
-            page = self.send(Request(path, query=query, accept=accept))
+            further = (("continue", token),) if token else ()
+            query = (*first.query, ("limit", str(PAGE_ITEMS)), *further)
+            page = self.send(replace(first, query=query))
             try:
                 kept += [one for item in page["items"] or () if (one := keep(item)) is not None]
                 following = (page.get("metadata") or {}).get("continue") or ""
@@ -156,7 +172,7 @@ class KubeApi:
     def _once(self, request: Request) -> Any:
         headers = {"Accept": request.accept, "Accept-Encoding": "gzip"}
         if request.body is not None:
-            headers["Content-Type"] = JSON
+            headers["Content-Type"] = request.content_type
         opened = self._client
         try:
             with credentials.captured_plugin_errors():
@@ -186,7 +202,12 @@ class KubeApi:
             return self._parsed(request, answer)
         if answer.status == 401:
             raise Denied(f"{self.name} refused the credentials (401); renew the kubeconfig's login")
-        kinds: dict[int, type[SourceError]] = {403: Forbidden, 404: NotFound, 410: Expired}
+        kinds: dict[int, type[SourceError]] = {
+            403: Forbidden,
+            404: NotFound,
+            409: Conflict,
+            410: Expired,
+        }
         raise kinds.get(answer.status, BadAnswer)(
             f"{self.name} answered {answer.status} to {request.method} {request.path}"
             f"{_status_message(answer.data)}"
@@ -220,6 +241,7 @@ class KubeApi:
         # Ours alone decide: the transport's own would retry what is hopeless, and follow a
         # redirect to a login page with the token in hand.
         configuration.retries = False
+        configuration.connection_pool_maxsize = CONNECTIONS
         if not configuration.verify_ssl:
             # The user's choice in the kubeconfig; a warning per request tells them nothing.
             urllib3.disable_warnings(transport.InsecureRequestWarning)

@@ -38,7 +38,14 @@ class Resource:
     @property
     def path(self) -> str:
         """Path of the list over all namespaces."""
-        return f"/{'apis' if self.group else 'api'}/{self.api_version}/{self.plural}"
+        return self.in_namespace("")
+
+    def in_namespace(self, namespace: str) -> str:
+        """Path of the list of one namespace, or over all when it is empty."""
+        root = f"/{'apis' if self.group else 'api'}/{self.api_version}"
+        return (
+            f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
+        )
 
     @property
     def name(self) -> str:

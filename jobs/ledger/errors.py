@@ -1,0 +1,9 @@
+"""What the ledger raises."""
+
+from __future__ import annotations
+
+from analyzer.errors import GpuThriftError
+
+
+class LedgerError(GpuThriftError):
+    """The ledger cannot be read or written; one line, never with its password."""

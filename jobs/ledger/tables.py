@@ -1,0 +1,135 @@
+"""The tables as they are now. ``migrations`` tells how they came about."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time as UTC text of fixed width, which sorts as the times do on every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value.astimezone(UTC).isoformat(timespec="microseconds") if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return datetime.fromisoformat(value) if value else None
+
+
+class Json(TypeDecorator[Any]):
+    """A setting or a list as JSON text, so that 1, true and "1" stay apart."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002
+        return json.dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        return json.loads(value) if value else None
+
+
+METADATA = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _workload() -> list[Column[Any]]:
+    names = ("cluster", "namespace", "kind", "name", "uid")
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+SLEEPS = Table(
+    "sleeps",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    *_workload(),
+    Column("before", Json, nullable=False),
+    Column("slept_to", Json, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("wake_at", Moment),
+    Column("gpus", Float, nullable=False),
+    Column("usd_per_hour", Float),
+    Column("nodes", Json, nullable=False),
+    Column("reverts", Integer, nullable=False, server_default=text("0")),
+    Column("begun_by", _ID),
+    Column("closed_at", Moment),
+    Column("outcome", Text, nullable=False, server_default=text("''")),
+    Column("ready_at", Moment),
+    Column("waited_until", Moment),
+    Column("cause", Text, nullable=False, server_default=text("''")),
+    Index(
+        "one_open_sleep",
+        "cluster",
+        "uid",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    Index("sleeps_closed", "cluster", "closed_at"),
+    Index("sleeps_workload", "cluster", "namespace", "kind", "name"),
+)
+
+CHANGES = Table(
+    "changes",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    *_workload(),
+    Column("at", Moment, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("from", Json, nullable=False),
+    Column("to", Json, nullable=False),
+    Column("memory", Json, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("outcome", Text),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("finished_at", Moment),
+    Index(
+        "unfinished_changes",
+        "cluster",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+    Index("changes_at", "cluster", "at"),
+)
+
+HOLDS = Table(
+    "holds",
+    METADATA,
+    Column("cluster", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("until", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+BASELINES = Table(
+    "baselines",
+    METADATA,
+    Column("cluster", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("workloads", Integer, nullable=False),
+    Column("production", Integer, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))

@@ -1,0 +1,1 @@
+"""Putting to sleep and waking: read the cluster, decide, act, watch."""
