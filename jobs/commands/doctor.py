@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import click
 from rich.text import Text
@@ -19,9 +19,11 @@ from analyzer.collect.store import Matcher, MetricStore, Query
 from analyzer.config import ClusterConfig
 from analyzer.errors import ConfigError, SourceError
 from analyzer.model import Window
+from jobs.commands import doctor_sleep
 from jobs.commands.options import asked, cluster_options, console
 from jobs.context import App
-from jobs.wiring import chosen_clusters, open_store
+from jobs.sites import sites
+from jobs.wiring import Choice, chosen_clusters, open_store
 from reports.text import visible
 
 State = Literal["ok", "missing", "failed"]
@@ -46,6 +48,11 @@ class Check:
     state: State
     what: str
     detail: str = ""
+    more: tuple[str, ...] = ()
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        return (self.detail, *self.more) if self.detail else self.more
 
 
 @click.command("doctor")
@@ -60,14 +67,15 @@ def command(app: App, /, **given: Any) -> int:
     broken = False
     for cluster in chosen_clusters(app.config, wanted.choice):
         checks = [*_prometheus(cluster, window), *_kubernetes(cluster)]
+        checks += _sleep(app, wanted.choice, cluster)
         out.print(Text(f"Cluster {visible(cluster.name)}", style="bold"))
         for check in checks:
             sign, colour = _SIGNS[check.state]
             line = Text(f"  {sign} ", style=colour)
             line.append(visible(check.what), style="default")
             out.print(line)
-            if check.detail:
-                out.print(Text(f"       {visible(check.detail)}", style="dim"))
+            for detail in check.details:
+                out.print(Text(f"       {visible(detail)}", style="dim"))
         broken = broken or any(c.state == "failed" and "Prometheus" in c.what for c in checks)
     return 1 if broken else 0
 
@@ -167,3 +175,15 @@ def _kubernetes(cluster: ClusterConfig) -> list[Check]:
     except (SourceError, ConfigError) as error:
         return [Check("failed", "Kubernetes API", str(error))]
     return checks
+
+
+def _sleep(app: App, choice: Choice, cluster: ClusterConfig) -> list[Check]:
+    """What the sleep job would meet; nothing where there is no Kubernetes API to use."""
+    if not cluster.kubernetes.enabled:
+        return []
+    [site] = sites(app.config, replace(choice, clusters=(cluster.name,)))
+    view, error = doctor_sleep.read(site, app.now)
+    return [
+        Check(cast(State, one.state), one.what, more=tuple(one.lines))
+        for one in doctor_sleep.examine(site, view, error)
+    ]
