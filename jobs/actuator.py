@@ -210,10 +210,8 @@ def patch_of(decided: Decided, kind: Kind) -> dict[str, Any] | None:
 def _annotations(decided: Decided, kind: Kind) -> dict[str, str | None]:
     decision, present = decided.decision, decided.target.workload.annotations
     if isinstance(decision, Sleep):
-        written = write_memory(decision.memory, kind.counts)
-        if decision.memory.by_person:
-            # Their word is the later one.
-            written |= {KEEP_AWAKE_UNTIL: None}
+        # What kept it awake has ended, or is older than the word of whoever puts it to sleep.
+        written = write_memory(decision.memory, kind.counts) | {KEEP_AWAKE_UNTIL: None}
     else:
         written = forget_memory()
         until = _keep_awake(decided)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from analyzer.model import WorkloadKey
-from analyzer.sleep.model import Decided, Leave, Setting, Sleep, Wake
+from analyzer.sleep.model import Decided, Leave, Setting, Sleep, Target, Wake
 from reports.listing import Listing, Section
 from reports.text import money
 
@@ -87,13 +87,21 @@ def _writes(decided: Decided) -> bool:
 def _change(one: Decided) -> tuple[str, str, float]:
     """Setting now and then, and the GPUs that change hands."""
     decision, target = one.decision, one.target
+    now = _state(target, target.setting)
     if isinstance(decision, Sleep):
         freed = target.gpus - (target.gpus_at(decision.memory.slept_to) if target.counts else 0)
-        return setting(target.setting), setting(decision.memory.slept_to), max(0.0, freed)
+        return now, _state(target, decision.memory.slept_to), max(0.0, freed)
     if isinstance(decision, Wake):
-        gpus = target.gpus_at(decision.memory.before)
-        return setting(target.setting), setting(decision.memory.before), gpus
-    return setting(target.setting), setting(target.setting), 0.0
+        before = decision.memory.before
+        return now, _state(target, before), target.gpus_at(before)
+    return now, now, 0.0
+
+
+def _state(target: Target, value: Setting) -> str:
+    """Replicas where they are counted; else whether it runs."""
+    if target.counts:
+        return setting(value)
+    return "stopped" if value == target.stop else "runs"
 
 
 def _when(one: Decided, look: Look) -> str:

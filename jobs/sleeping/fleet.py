@@ -185,9 +185,14 @@ def _target(cluster: str, item: Item, around: _Around) -> Target:
         gitops=gitops_of(item.labels, item.annotations),
         startup=source.startup,
         changed_by=item.changed_by,
-        is_ready=source.is_ready if source is not item else item.is_ready,
+        is_ready=item.is_ready if source is item else _ready_elsewhere(source),
         model=source.model,
     )
+
+
+def _ready_elsewhere(source: Item) -> bool | None:
+    """Readiness of what an autoscaler scales: at zero, nobody knows whether it has begun."""
+    return source.is_ready if _replicas(source) else None
 
 
 def _workload(cluster: str, item: Item, namespace: Namespace, pod_labels: Labels) -> Workload:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from analyzer.collect.cluster.objects import Manifest, moment, owner_of
@@ -83,7 +84,7 @@ def _model(groups: Sequence[PodGroup]) -> str:
 
 
 def _named(words: Sequence[str]) -> str:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         option, _, value = word.partition("=")
         if option in ("--model", "--model-path", "--model-id"):
             return value or following

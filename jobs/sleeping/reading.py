@@ -13,7 +13,7 @@ from analyzer.collect.cluster.api import Forbidden, KubeApi, NotFound
 from analyzer.collect.cluster.objects import owner_of
 from analyzer.collect.cluster.resources import NAMESPACES, Resource
 from analyzer.collect.facts import ObjectRef
-from analyzer.errors import Denied, SourceError, Unreachable
+from analyzer.errors import SourceError
 from jobs.kinds.kind import Kind, at
 from jobs.sleeping.fleet import Fleet, Lists, Namespace, Problem, joined
 from jobs.sleeping.objects import Item, read_item
@@ -33,6 +33,7 @@ class _Reading:
     autoscaled: dict[ObjectRef, tuple[str, ObjectRef | None]] = field(default_factory=dict)
     scopes: dict[str, frozenset[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    errors: list[SourceError] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     namespaces: dict[str, Namespace] = field(default_factory=dict)
 
@@ -43,7 +44,7 @@ def read_fleet(
     """The fleet of one cluster; of all namespaces when none is named.
 
     A list that fails is a ``Problem`` and its workloads are missing. Raises ``SourceError`` when
-    the API server cannot be reached at all or refuses the credentials.
+    not one list of workloads could be read.
     """
     reading = _Reading(api)
     scopes = list(dict.fromkeys(namespaces)) or [""]
@@ -58,6 +59,8 @@ def read_fleet(
         running = [pool.submit(job) for job in jobs]
         for one in running:
             one.result()
+    if reading.errors and not reading.scopes:
+        raise reading.errors[0]
     lists = Lists(
         reading.items,
         reading.autoscaled,
@@ -129,13 +132,11 @@ def _listed(
         )
     except NotFound:
         reading.absent.append(resource.name)
-    except Unreachable:
-        raise
     except SourceError as error:
-        if isinstance(error, Denied) and "(401)" in str(error):
-            raise
+        # One kind's broken webhook must not keep the others asleep.
         where = f"{resource.name} in namespace {scope}" if scope else resource.name
         reading.problems.append(Problem(where, str(error)))
+        reading.errors.append(error)
     return None
 
 
@@ -168,7 +169,6 @@ def _read_namespaces(reading: _Reading, names: Sequence[str]) -> None:
             reading.namespaces.update([keep(manifest)])
         except NotFound:
             reading.problems.append(Problem(f"namespace {name}", "does not exist"))
-        except Unreachable:
-            raise
         except SourceError as error:
             reading.problems.append(Problem(f"namespace {name}", str(error)))
+            reading.errors.append(error)

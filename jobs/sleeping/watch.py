@@ -125,7 +125,10 @@ def _readiness(view: View) -> tuple[Late, dict[str, datetime], dict[str, str]]:
         elif target.is_ready:
             ready[row.uid] = view.now
         elif row.woken_at is not None and row.woken_at < deadline:
-            overdue.append(row)
+            if target.is_ready is None:
+                given_up[row.uid] = "nothing tells whether it is ready"
+            else:
+                overdue.append(row)
     told = _causes(view, overdue)
     given_up |= told
     return tuple((str(row.key), told[row.uid]) for row in overdue), ready, given_up
