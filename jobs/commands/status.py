@@ -78,7 +78,7 @@ def status_of(views: Sequence[View], now: datetime) -> Status:
         not_ready += [_not_ready(row, view) for row in view.state.waiting]
         if view.ledger is not None:
             try:
-                of_view = view.ledger.slept(view.site.name, now - timedelta(days=DAYS))
+                of_view = view.ledger.slept(now - timedelta(days=DAYS))
             except LedgerError as error:
                 attention.append(str(error))
                 continue

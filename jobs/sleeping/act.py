@@ -55,7 +55,6 @@ def actor(view: View, surveyed: Survey, who: str, decide_again: Decide | None = 
 
     trail = Trail(
         ledger=view.ledger,
-        cluster=site.name,
         who=who,
         run=run_id(),
         clock=site.clock,

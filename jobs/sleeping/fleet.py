@@ -12,6 +12,8 @@ from analyzer.sleep.model import Target
 from jobs.kinds.kind import Kind
 from jobs.sleeping.objects import Item, gitops_of, read_item
 
+SYSTEM = "kube-system"
+
 MAX_CHAIN = 20
 
 Labels = Mapping[str, str]
@@ -32,6 +34,7 @@ class Namespace:
     labels: Labels = field(default_factory=dict)
     annotations: Labels = field(default_factory=dict)
     known: bool = True
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class Fleet:
     absent: tuple[str, ...] = ()
     roots: Mapping[ObjectRef, ObjectRef] = field(default_factory=dict)
     """From an object to the one through which it is handled, where that is another."""
+
+    @property
+    def identity(self) -> str:
+        """What tells this cluster from any other, empty when that was not read: the uid of the
+        namespace that every cluster has from its first minute."""
+        namespace = self.namespaces.get(SYSTEM)
+        return namespace.uid if namespace else ""
 
     def kind_of(self, target: Target) -> Kind:
         return self.items[ref_of(target)].kind

@@ -15,7 +15,7 @@ from analyzer.collect.cluster.resources import NAMESPACES, Resource
 from analyzer.collect.facts import ObjectRef
 from analyzer.errors import SourceError
 from jobs.kinds.kind import Kind, at
-from jobs.sleeping.fleet import Fleet, Lists, Namespace, Problem, joined
+from jobs.sleeping.fleet import SYSTEM, Fleet, Lists, Namespace, Problem, joined
 from jobs.sleeping.objects import Item, read_item
 
 AUTOSCALERS = Resource("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
@@ -70,6 +70,14 @@ def read_fleet(
         tuple(dict.fromkeys(reading.absent)),
     )
     return joined(lists, cluster)
+
+
+def read_identity(api: KubeApi) -> str:
+    """``Fleet.identity`` by itself, for those who may not list namespaces."""
+    try:
+        return str(api.get(f"{NAMESPACES.path}/{SYSTEM}")["metadata"]["uid"])
+    except (SourceError, KeyError, TypeError):
+        return ""
 
 
 def select_uids(
@@ -157,7 +165,7 @@ def _read_namespaces(reading: _Reading, names: Sequence[str]) -> None:
     def keep(manifest: dict[str, Any]) -> tuple[str, Namespace]:
         metadata = manifest["metadata"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        return metadata["name"], Namespace(labels, annotations)
+        return metadata["name"], Namespace(labels, annotations, uid=metadata.get("uid", ""))
 
     if not names:
         reading.namespaces.update(_listed(reading, NAMESPACES, "", keep) or ())

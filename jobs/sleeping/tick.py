@@ -186,6 +186,6 @@ def _defer(
 def _remember(view: View, census: Mapping[str, Census]) -> None:
     try:
         if view.ledger is not None:
-            view.ledger.set_baseline(view.site.name, dict(census), view.now)
+            view.ledger.set_baseline(census, view.now)
     except LedgerError:
         pass  # the older one stands

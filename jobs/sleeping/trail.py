@@ -15,7 +15,7 @@ from analyzer.sleep.decision import shown
 from analyzer.sleep.model import Decided, Leave, Memory, Setting, Sleep, Wake
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome
-from jobs.ledger.port import Ledger
+from jobs.ledger.scoped import ClusterLedger
 
 log = logging.getLogger("gpu_thrift.changes")
 
@@ -36,8 +36,7 @@ class Trail:
     woken all the same. ``who`` did it, ``run`` is the id of the run.
     """
 
-    ledger: Ledger | None
-    cluster: str
+    ledger: ClusterLedger | None
     who: str
     run: str
     clock: Callable[[], datetime]

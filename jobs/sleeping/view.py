@@ -19,8 +19,9 @@ from jobs.kinds.kind import Kind
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import TickState
 from jobs.ledger.port import Ledger
+from jobs.ledger.scoped import ClusterLedger
 from jobs.sleeping.fleet import Fleet, Problem
-from jobs.sleeping.reading import read_fleet
+from jobs.sleeping.reading import read_fleet, read_identity
 from jobs.sleeping.survey import ReadActivity
 
 
@@ -55,7 +56,7 @@ class View:
     site: Site
     fleet: Fleet
     state: TickState
-    ledger: Ledger | None
+    ledger: ClusterLedger | None
     problems: tuple[Problem, ...]
     now: datetime
 
@@ -77,19 +78,26 @@ class View:
 
 def look(site: Site, now: datetime) -> View:
     """Reads the cluster and the ledger. Raises ``SourceError`` when the cluster cannot be read."""
-    ledger, state, problems = None, TickState(), []
+    if not site.config.namespaces:
+        fleet = read_fleet(site.api, site.name, site.kinds)
+        ledger, state, problems = _from_ledger(site, fleet.identity, now)
+        return View(site, fleet, state, ledger, (*problems, *fleet.problems), now)
+    ledger, state, problems = _from_ledger(site, read_identity(site.api), now)
+    # What was put to sleep in a namespace that is configured no more has to be woken.
+    asleep = sorted({row.key.namespace for row in state.open.values()})
+    fleet = read_fleet(site.api, site.name, site.kinds, [*site.config.namespaces, *asleep])
+    return View(site, fleet, state, ledger, (*problems, *fleet.problems), now)
+
+
+def _from_ledger(
+    site: Site, identity: str, now: datetime
+) -> tuple[ClusterLedger | None, TickState, list[Problem]]:
     try:
-        ledger = site.open_ledger()
-        state = ledger.tick_state(site.name, now)
+        ledger = ClusterLedger(site.open_ledger(), site.name, identity)
+        state = ledger.tick_state(now)
     except LedgerError as error:
-        ledger = None
         told = "nothing is put to sleep until it can; what sleeps is woken all the same"
-        problems.append(Problem("ledger", f"{error}; {told}"))
+        return None, TickState(), [Problem("ledger", f"{error}; {told}")]
     pending = {change.uid for change in state.unfinished if change.action == "sleep"}
     rows = {uid: replace(row, pending=uid in pending) for uid, row in state.open.items()}
-    namespaces = list(site.config.namespaces)
-    if namespaces:
-        # What was put to sleep in a namespace that is configured no more has to be woken.
-        namespaces += sorted({row.key.namespace for row in rows.values()})
-    fleet = read_fleet(site.api, site.name, site.kinds, namespaces)
-    return View(site, fleet, replace(state, open=rows), ledger, (*problems, *fleet.problems), now)
+    return ledger, replace(state, open=rows), []

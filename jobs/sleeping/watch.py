@@ -30,7 +30,7 @@ def settle(view: View) -> None:
     old = [one for one in view.state.unfinished if view.now - one.at > SETTLED_AFTER]
     if not old or view.ledger is None:
         return
-    trail = Trail(view.ledger, view.site.name, "", run_id(), view.site.clock)
+    trail = Trail(view.ledger, "", run_id(), view.site.clock)
     outcomes = []
     for change in old:
         target = view.fleet.targets.get(change.uid)
@@ -93,16 +93,16 @@ def follow_up(
     try:
         remember_results(view, results, cases)
         if ready:
-            view.ledger.mark_ready(view.site.name, ready)
+            view.ledger.mark_ready(ready)
         if given_up:
-            view.ledger.give_up_waiting(view.site.name, given_up, view.now)
+            view.ledger.give_up_waiting(given_up, view.now)
         gone = [
             uid
             for uid, row in view.state.open.items()
             if uid not in view.fleet.targets and is_read(view, row.key.kind, row.key.namespace)
         ]
         if gone:
-            view.ledger.mark_gone(view.site.name, gone, view.now)
+            view.ledger.mark_gone(gone, view.now)
     except LedgerError:
         pass  # nothing of this is lost: the next tick learns it again
     return late
@@ -163,9 +163,9 @@ def remember_results(view: View, results: Sequence[Result], cases: Mapping[str, 
         if isinstance(decision, Sleep) and decision.reason == "reverted":
             reverted.append(uid)
     if reverted:
-        view.ledger.count_reverts(view.site.name, reverted)
+        view.ledger.count_reverts(reverted)
     if holds:
-        view.ledger.set_holds(view.site.name, holds)
+        view.ledger.set_holds(holds)
 
 
 def _hold(
