@@ -197,8 +197,7 @@ def _after_revert(case: Case, memory: Memory, rules: Rules) -> Decision:
     reverts = case.known.row.reverts if case.known.row else 0
     told = f"{owner.tool} ({owner.name}) undid it {reverts + 1} times"
     if reverts + 1 >= MAX_REVERTS:
-        until = hold_end(case.schedule, case.now)
-        forget = Forget(memory, keep_awake=until, contested=True)
+        forget = Forget(memory, contested=True)
         return Leave("contested", f"{told}; left alone, see gpu-thrift doctor", forget)
     if not rules.may_sleep:
         return Leave("disabled", "sleep.enabled is false", Forget(memory))

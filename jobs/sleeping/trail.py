@@ -78,8 +78,10 @@ class Trail:
             gpus=target.gpus,
             usd_per_hour=worth.usd_per_hour,
             nodes=worth.nodes,
-            # Only a workload that was seen awake may give the ledger a new memory.
-            replace_memory=isinstance(decision, Sleep) and not target.is_stopped,
+            # Only a workload that was awake of its own may give the ledger a new memory.
+            replace_memory=isinstance(decision, Sleep)
+            and decision.reason != "reverted"
+            and not target.is_stopped,
         )
 
     def finish(self, results: Iterable[tuple[Decided, str, str]]) -> None:

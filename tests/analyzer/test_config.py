@@ -73,7 +73,13 @@ BAD = {
     "[environment]\nzzz = 1": "[environment] zzz: unknown key; accepted here: development, labels, "
     "production, staging",
     '"a\\nb" = 1': '"a\\nb": unknown key; accepted here: analysis, clusters, environment, '
-    "metrics, pricing, verdict",
+    "ledger, metrics, pricing, sleep, verdict",
+    "[sleep]\nenvironments = ['production']": "[sleep] environments: expected a list of "
+    '"development" or "staging", got "production" as entry 0',
+    "[sleep]\nwhen_still_busy = 'wait'": "[sleep] when_still_busy: expected "
+    '"stay-awake" or "sleep", got "wait"',
+    "[ledger]\nfile = 'a.db'\nurl_env = 'LEDGER_URL'": "[ledger] url_env: set file or this, "
+    "not both",
     "analysis = 1": "[analysis]: expected a table, got a number",
     "clusters = []": "clusters: expected at least one entry, got an empty list",
     "clusters = [{}]": "[clusters.0]: the entry is empty; fill it in or remove it",
