@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from analyzer.collect.activity import read_activity
-
 from analyzer.collect.cluster.api import KubeApi
 from analyzer.collect.pools import NodeClasses
 from analyzer.config import ClusterConfig, Config

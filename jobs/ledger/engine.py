@@ -21,7 +21,7 @@ def open_engine(url: str) -> Engine:
     """The engine of ``sqlite:///path`` or ``postgresql://…``. Raises ``LedgerError``."""
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         raise LedgerError(
             "the ledger's URL cannot be read: expected postgresql://user@host/database"
         ) from None
@@ -66,6 +66,8 @@ def _postgres(url: URL) -> Engine:
         pool_timeout=STATEMENT_TIMEOUT_S,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
+            # A database without an encoding would answer in bytes.
+            "client_encoding": "utf8",
             "options": options,
             # Notices a server that went away without a word within half a minute.
             "keepalives_idle": 10,

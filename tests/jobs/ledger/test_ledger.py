@@ -1,0 +1,283 @@
+"""The ledger, on SQLite and on a real Postgres."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from analyzer.model import WorkloadKey
+from analyzer.sleep.limits import Census
+from analyzer.sleep.model import Hold, Memory
+from jobs.ledger.errors import LedgerError
+from jobs.ledger.ledger import SqlLedger, open_ledger
+from jobs.ledger.model import Change, Outcome
+from jobs.ledger.scoped import ClusterLedger
+from tests.postgres import Postgres, postgres
+
+NOW = datetime(2026, 11, 24, 21, 0, 0, 123456, tzinfo=UTC)
+KEY = WorkloadKey("c", "ml", "Deployment", "chat")
+MEMORY = Memory(4, NOW, "schedule", NOW + timedelta(hours=11), 0)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
+    server: Postgres = request.getfixturevalue("server")
+    return server.create(f"t{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[SqlLedger]:
+    opened = open_ledger(url)
+    yield opened
+    opened.close()
+
+
+def sleep(uid: str = "u1", **more: Any) -> Change:
+    values: dict[str, Any] = {"memory": MEMORY, "gpus": 4.0, "usd_per_hour": 8.0, "nodes": ("n1",)}
+    values |= {"from_": 4, "to": 0} | more
+    return Change(KEY, uid, "sleep", "schedule", "outside-window: x", at=NOW, **values)
+
+
+def wake(uid: str = "u1", at: datetime = NOW) -> Change:
+    return Change(KEY, uid, "wake", "schedule", "window: x", 0, 4, at, memory=MEMORY)
+
+
+def done(ledger: SqlLedger, change: Change, at: datetime = NOW, result: str = "done") -> int:
+    [id_] = ledger.begin([change])
+    ledger.finish([Outcome(id_, at, result)])
+    return id_
+
+
+def test_a_sleep_is_remembered_until_it_is_woken(ledger: SqlLedger) -> None:
+    [id_] = ledger.begin([sleep()])
+    state = ledger.tick_state("c", NOW)
+    assert [change.id for change in state.unfinished] == [id_]
+    assert state.open["u1"].memory == MEMORY
+    ledger.finish([Outcome(id_, NOW, "done")])
+    ledger.finish([Outcome(id_, NOW, "failed", "too late")])
+    state = ledger.tick_state("c", NOW)
+    assert not state.unfinished
+    row = state.open["u1"]
+    assert (row.key, row.gpus, row.usd_per_hour, row.nodes) == (KEY, 4.0, 8.0, ("n1",))
+    assert ledger.tick_state("other", NOW).open == {}
+    morning = NOW + timedelta(hours=11)
+    done(ledger, wake(at=morning), morning)
+    state = ledger.tick_state("c", morning)
+    assert state.open == {}
+    [waiting] = state.waiting
+    assert waiting.woken_at == morning
+    ledger.mark_ready("c", {"u1": morning + timedelta(seconds=90)})
+    state = ledger.tick_state("c", morning)
+    assert not state.waiting
+    assert state.ready_times == {KEY: [90.0]}
+    [slept] = ledger.slept("c", NOW - timedelta(days=7))
+    assert (slept.since, slept.until, slept.gpus) == (NOW, morning, 4.0)
+    actions = [(one.action, one.outcome) for one in ledger.history("c", KEY)]
+    assert actions == [("wake", "done"), ("sleep", "done")]
+
+
+def test_a_memory_is_never_overwritten_while_asleep(ledger: SqlLedger) -> None:
+    done(ledger, sleep())
+    later = replace(MEMORY, before=1, by="person alice", wake_at=NOW + timedelta(days=2))
+    done(ledger, sleep(memory=later))
+    memory = ledger.tick_state("c", NOW).open["u1"].memory
+    assert (memory.before, memory.by) == (4, "person alice")
+    assert memory.wake_at == NOW + timedelta(days=2)
+    done(ledger, sleep(memory=replace(MEMORY, before=7), replace_memory=True))
+    assert ledger.tick_state("c", NOW).open["u1"].memory.before == 7
+
+
+@pytest.mark.parametrize("result", ["failed", "skipped"])
+def test_a_sleep_that_was_not_done_leaves_no_memory(ledger: SqlLedger, result: str) -> None:
+    done(ledger, sleep(), result=result)
+    assert ledger.tick_state("c", NOW).open == {}
+    assert ledger.slept("c", NOW - timedelta(days=1)) == []
+    # But one that goes on is not ended by a later try that failed.
+    done(ledger, sleep("u2"))
+    done(ledger, sleep("u2"), result=result)
+    assert "u2" in ledger.tick_state("c", NOW).open
+
+
+def test_what_else_is_kept(ledger: SqlLedger) -> None:
+    done(ledger, sleep())
+    ledger.count_reverts("c", ["u1"])
+    ledger.count_reverts("c", ["u1", "unknown"])
+    assert ledger.tick_state("c", NOW).open["u1"].reverts == 2
+    until = NOW + timedelta(hours=1)
+    ledger.set_holds("c", [Hold("u1", until, "person"), Hold("u2", NOW, "person")])
+    assert ledger.tick_state("c", NOW).holds == {"u1": Hold("u1", until, "person")}
+    ledger.set_holds("c", [Hold("u1", until, "reverted")])
+    assert ledger.tick_state("c", NOW).holds["u1"].reason == "reverted"
+    census = {"/apis/apps/v1/deployments": Census(7, 3), "other": Census(1, 0)}
+    ledger.set_baseline("c", census, NOW)
+    ledger.set_baseline("c", {"other": Census(2, 1)}, NOW)
+    assert ledger.tick_state("c", NOW).baseline == census | {"other": Census(2, 1)}
+    ledger.mark_gone("c", ["u1"], until)
+    assert ledger.tick_state("c", NOW).open == {}
+    done(ledger, sleep("u3"))
+    done(ledger, wake("u3"))
+    ledger.give_up_waiting("c", {"u3": "Unschedulable: no GPU"}, until)
+    assert not ledger.tick_state("c", NOW).waiting
+    assert "Unschedulable: no GPU" in {one.cause for one in ledger.slept("c", NOW - timedelta(1))}
+    ledger.prune(NOW + timedelta(days=1))
+    assert ledger.history("c") == []
+    assert ledger.slept("c", NOW - timedelta(days=1)) == []
+
+
+SETTINGS = st.none() | st.booleans() | st.integers(0, 2**31 - 1) | st.text(max_size=40)
+NAMES = st.text(min_size=1, max_size=300)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(before=SETTINGS, name=NAMES, by=st.text(max_size=50), microsecond=st.integers(0, 999_999))
+def test_any_setting_and_name_come_back_as_they_were(
+    ledger: SqlLedger, before: Any, name: str, by: str, microsecond: int
+) -> None:
+    name = name.replace("\x00", "").encode("utf-8", "replace").decode() or "x"
+    by = by.replace("\x00", "").encode("utf-8", "replace").decode()
+    uid = uuid.uuid4().hex
+    memory = Memory(before, NOW.replace(microsecond=microsecond), by, None, True)
+    key = WorkloadKey("c", "ml", "Deployment", name)
+    [id_] = ledger.begin([replace(sleep(uid, memory=memory), key=key, from_=before)])
+    row = ledger.tick_state("c", NOW).open[uid]
+    assert (row.memory, row.key) == (memory, key)
+    assert type(row.memory.before) is type(before)
+    [change] = ledger.history("c", key, 1)
+    assert (change.id, change.memory) == (id_, memory)
+
+
+def test_many_at_once(ledger: SqlLedger) -> None:
+    ids = ledger.begin([sleep(f"u{n}") for n in range(1200)])
+    assert len(set(ids)) == 1200
+    with ThreadPoolExecutor(4) as pool:
+        for part in range(4):
+            pool.submit(ledger.finish, [Outcome(id_, NOW, "done") for id_ in ids[part::4]])
+    state = ledger.tick_state("c", NOW)
+    assert (len(state.open), len(state.unfinished)) == (1200, 0)
+
+
+def run(code: str, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, url],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+OPEN = "import sys; from jobs.ledger.ledger import open_ledger; ledger = open_ledger(sys.argv[1])"
+
+
+def test_two_processes_make_the_tables_once(url: str) -> None:
+    running = [run(OPEN, url) for _ in range(3)]
+    for one in running:
+        _, said = one.communicate(timeout=60)
+        assert one.returncode == 0, said
+    open_ledger(url).close()
+
+
+def test_a_process_that_is_killed_leaves_its_intents(url: str) -> None:
+    code = f"""{OPEN}
+from tests.jobs.ledger.test_ledger import sleep
+ledger.begin([sleep("u1"), sleep("u2")])
+print("begun", flush=True)
+import time; time.sleep(60)
+"""
+    process = run(code, url)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    ledger = open_ledger(url)
+    state = ledger.tick_state("c", NOW)
+    assert {change.uid for change in state.unfinished} == {"u1", "u2"}
+    assert state.open["u1"].memory == MEMORY
+    ledger.close()
+
+
+def test_a_database_that_goes_away_is_told_and_found_again(server: Postgres) -> None:
+    ledger = open_ledger(server.create(f"t{uuid.uuid4().hex}"))
+    done(ledger, sleep())
+    server.stop()
+    try:
+        with pytest.raises(LedgerError) as lost:
+            ledger.tick_state("c", NOW)
+        assert "secret-word" not in str(lost.value)
+        assert "\n" not in str(lost.value)
+    finally:
+        server.start()
+    assert "u1" in ledger.tick_state("c", NOW).open
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret-word@127.0.0.1:9/none",
+        "mysql://me:secret-word@127.0.0.1/none",
+        "postgresql://me:secret-word@:port:/none",
+        "sqlite:////proc/nowhere/ledger.db",
+    ],
+)
+def test_what_cannot_be_opened_is_one_line_without_its_password(url: str) -> None:
+    with pytest.raises(LedgerError) as refused:
+        open_ledger(url)
+    assert "secret-word" not in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_newer_ledger_is_refused(url: str) -> None:
+    ledger = open_ledger(url)
+    with ledger._engine.begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 99"))
+    ledger.close()
+    with pytest.raises(LedgerError, match="99"):
+        open_ledger(url)
+
+
+def test_a_full_disk_and_a_broken_file_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert path.stat().st_mode & 0o077 == 0
+    with ledger._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(LedgerError, match="full"):
+            ledger.begin([sleep(f"u{n}") for n in range(5000)])
+    ledger.close()
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(LedgerError, match="not a database"):
+        open_ledger(f"sqlite:///{path}")
+
+
+def test_two_clusters_of_one_name_are_kept_apart(ledger: SqlLedger) -> None:
+    one, other = ClusterLedger(ledger, "c", "uid-1"), ClusterLedger(ledger, "c", "uid-2")
+    one.begin([sleep()])
+    assert one.tick_state(NOW).open["u1"].key == KEY
+    assert other.tick_state(NOW).open == {}
