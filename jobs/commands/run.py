@@ -65,7 +65,9 @@ def _tell(report: Report) -> None:
         what = "sleep" if isinstance(one.decision, Sleep) else "wake"
         click.echo(f"would {what}: {one.target.key} ({one.decision.evidence})")
     left = sum(isinstance(one.decision, Leave) for one in report.decided)
-    click.echo(f"{report.cluster}: put to sleep {slept}, woken {woke}, left alone {left}")
+    beyond = sum(one.decision.reason == "over-limit" for one in report.decided)
+    rest = f", {beyond} of them beyond the limits of one run" if beyond else ""
+    click.echo(f"{report.cluster}: put to sleep {slept}, woken {woke}, left alone {left}{rest}")
 
 
 def _is_stuck(decision: object, environment: str) -> bool:
