@@ -40,8 +40,5 @@ def set_up_logging(form: str, verbose: int) -> None:
     logging.getLogger("py.warnings").setLevel(logging.WARNING if verbose > 1 else logging.ERROR)
     ours = logging.getLogger("gpu_thrift")
     ours.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-
-
-def show_changes() -> None:
-    """Says every change of the cluster, whatever the level of the rest."""
+    # Every change of a cluster is told, whatever the level of the rest.
     logging.getLogger("gpu_thrift.changes").setLevel(logging.INFO)

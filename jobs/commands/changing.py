@@ -145,7 +145,9 @@ class Planned:
 def change(app: App, choice: Choice, wanted: Wanted) -> int:
     """Plans, shows, asks, does, tells. Returns the exit code; raises ``UsageError`` for what is
     refused and ``PartlyDone`` naming what failed."""
-    targets = sites(app.config, choice)
+    # Rights in those namespaces then suffice.
+    only = wanted.select.namespaces
+    targets = [replace(site, only=only) for site in sites(app.config, choice)]
     plans = [_plan(site, wanted, app.now) for site in targets]
     _check_found(plans, wanted)
     many = len(plans) > 1

@@ -11,7 +11,6 @@ from analyzer.errors import PartlyDone, SourceError
 from analyzer.sleep.model import Leave, Sleep, Wake
 from jobs.commands.changing import choice_of, site_options
 from jobs.context import App
-from jobs.logs import show_changes
 from jobs.sites import dry, sites
 from jobs.sleeping.tick import Report, run_once
 
@@ -38,7 +37,6 @@ LOUD = frozenset(
 @click.pass_obj
 def command(app: App, /, once: str, dry_run: bool, accept_change: bool, **given: Any) -> int:  # noqa: ARG001
     """Run a job once: put to sleep and wake what is due now."""
-    show_changes()
     failures: list[str] = []
     for site in sites(app.config, choice_of(given), only_wake=not app.config.sleep.enabled):
         try:

@@ -180,3 +180,4 @@ def _read_namespaces(reading: _Reading, names: Sequence[str]) -> None:
         except SourceError as error:
             reading.problems.append(Problem(f"namespace {name}", str(error)))
             reading.errors.append(error)
+            reading.namespaces[name] = Namespace(known=False)

@@ -43,6 +43,8 @@ class Site:
     activity: ReadActivity | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     dry_run: bool = False
+    only: tuple[str, ...] = ()
+    """Namespaces that a command is about, read in place of the configured ones."""
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -78,14 +80,15 @@ class View:
 
 def look(site: Site, now: datetime) -> View:
     """Reads the cluster and the ledger. Raises ``SourceError`` when the cluster cannot be read."""
-    if not site.config.namespaces:
+    configured = site.only or site.config.namespaces
+    if not configured:
         fleet = read_fleet(site.api, site.name, site.kinds)
         ledger, state, problems = _from_ledger(site, fleet.identity, now)
         return View(site, fleet, state, ledger, (*problems, *fleet.problems), now)
     ledger, state, problems = _from_ledger(site, read_identity(site.api), now)
     # What was put to sleep in a namespace that is configured no more has to be woken.
-    asleep = sorted({row.key.namespace for row in state.open.values()})
-    fleet = read_fleet(site.api, site.name, site.kinds, [*site.config.namespaces, *asleep])
+    asleep = sorted({row.key.namespace for row in state.open.values()}) if not site.only else []
+    fleet = read_fleet(site.api, site.name, site.kinds, [*configured, *asleep])
     return View(site, fleet, state, ledger, (*problems, *fleet.problems), now)
 
 

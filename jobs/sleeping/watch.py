@@ -54,6 +54,9 @@ def settle(view: View) -> None:
 def was_done(change: Change, target: Target) -> bool:
     """Whether the object is as an unfinished change wanted it."""
     annotations, memory = target.workload.annotations, change.memory
+    if change.action == "wake" and memory is not None and target.setting == memory.slept_to:
+        # Without its annotations a sleeper looks like one that was woken.
+        return False
     if change.action != "sleep" or memory is None:
         return not has_memory(annotations)
     since = memory.since.isoformat(timespec="seconds")

@@ -104,7 +104,7 @@ MODEL_SERVER = Sort(
 
 
 def define(api: Caller, *sorts: Sort) -> None:
-    """Serves the custom kinds among ``sorts``; on a real server they stay for the next test."""
+    """Serves the custom kinds among ``sorts``."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     custom = [sort for sort in sorts if not sort.api_version.startswith("apps/")]
     for sort in custom:
@@ -130,7 +130,10 @@ def define(api: Caller, *sorts: Sort) -> None:
                 ],
             },
         }
-        assert api.call("POST", DEFINITIONS, definition).status in (201, 409)
+        answer = api.call("POST", DEFINITIONS, definition)
+        assert answer.status in (201, 409), answer
+        if answer.status == 201:
+            api.made.append(f"{DEFINITIONS}/{definition['metadata']['name']}")
     end = time.monotonic() + 20
     for sort in custom:
         while api.call("GET", sort.path).status != 200:
@@ -156,6 +159,7 @@ def make(
     answer = api.call("POST", sort.path, manifest)
     assert answer.status == 201, answer
     made: dict[str, Any] = answer.body
+    api.made.append(f"{sort.path}/{name}")
     return made
 
 

@@ -235,3 +235,19 @@ def test_a_revert_by_argo_cd_is_tried_three_times_and_then_left_alone(
     doctor = run(night, "doctor").stdout
     assert "RespectIgnoreDifferences=true" in doctor
     assert "/spec/replicas" in doctor
+
+
+def test_rights_in_one_namespace_suffice_for_a_command(tmp_path: Path) -> None:
+    with caller("stand-in", tmp_path) as api:
+        make(api, DEPLOYMENT, "chat")
+        assert api.standin is not None
+        api.standin.allow(
+            lambda attempt: attempt.namespace == api.namespace or attempt.resource == "namespaces"
+        )
+        file = config(api, tmp_path, namespaces=[])
+        told = run(file, "scale-down", "chat", "-n", api.namespace, "--yes")
+        assert told.returncode == 0, told
+        assert read(api, DEPLOYMENT, "chat")["spec"]["replicas"] == 0
+        told = run(file, "scale-down", "chat", "--yes")
+        assert told.returncode == 1
+        assert "403" in told.stderr
