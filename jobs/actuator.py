@@ -24,7 +24,7 @@ from analyzer.sleep.annotations import (
     keep_awake,
     write_memory,
 )
-from analyzer.sleep.model import Decided, Leave, Sleep, Target, Wake
+from analyzer.sleep.model import FIELD_MANAGER, Decided, Leave, Sleep, Target, Wake
 from jobs.kinds.kind import Kind
 from jobs.sleeping.fleet import Fleet
 from jobs.sleeping.trail import Trail, after, memory_of
@@ -145,7 +145,7 @@ class Actuator:
             Request(
                 path,
                 method="PATCH",
-                query=(("fieldManager", "gpu-thrift"),),
+                query=(("fieldManager", FIELD_MANAGER),),
                 body=patch,
                 content_type=MERGE_PATCH,
             )

@@ -12,6 +12,7 @@ from analyzer.environment import Rules as Signs
 from analyzer.environment import Sign, classify_all
 from analyzer.sleep.annotations import Defaults, Wishes, has_memory, read_memory
 from analyzer.sleep.model import (
+    FIELD_MANAGER,
     SCHEDULE,
     Decided,
     Decision,
@@ -88,11 +89,18 @@ class Case:
 def case_of(target: Target, known: Known, rules: Rules, now: datetime) -> Case:
     """Everything that deciding needs, in one place. ``now`` is aware UTC."""
     copy = known.row.memory if known.row else None
-    if known.row and known.row.pending and target.setting != known.row.memory.slept_to:
+    if known.row and known.row.pending and not may_be_ours(target, known.row.memory):
         copy = None
     memory = read_memory(target.workload.annotations, target.stop, target.counts, copy, now)
     sign = classify_all((target.workload, *target.members), rules.signs)
     return Case(target, known, sign, memory or copy, now=now)
+
+
+def may_be_ours(target: Target, memory: Memory) -> bool:
+    """Whether a workload that carries no memory may be where an unfinished sleep put it. Who set
+    it tells; where the server does not say, rather wake a person's zero than lose our own."""
+    client = target.changed_by
+    return target.setting == memory.slept_to and client in ("", FIELD_MANAGER)
 
 
 def decide(case: Case, rules: Rules) -> Decided:

@@ -19,6 +19,9 @@ Setting = int | str | bool | None
 SCHEDULE = "schedule"
 """Who put a workload to sleep when no person did."""
 
+FIELD_MANAGER = "gpu-thrift"
+"""What the API server calls us where it keeps who set a field."""
+
 PERSON = "person"
 """First word of who did it when a person did: ``person alice``."""
 

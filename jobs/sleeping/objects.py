@@ -64,8 +64,10 @@ def read_item(kind: Kind, manifest: Manifest) -> Item:
         startup=startup_of(groups) if gpus else None,
         model=_model(groups) if gpus else "",
         is_ready=kind.is_ready(manifest),
-        # Asked for only where somebody may have changed what we did.
-        changed_by=_changed_by(kind, metadata) if has_memory(annotations) else "",
+        # Asked for only where it matters who did it.
+        changed_by=_changed_by(kind, metadata)
+        if has_memory(annotations) or kind.is_stopped(kind.setting(manifest))
+        else "",
     )
 
 

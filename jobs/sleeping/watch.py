@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from analyzer.environment import NO_SIGN
 from analyzer.errors import SourceError
 from analyzer.sleep.annotations import ASLEEP_SINCE, has_memory
-from analyzer.sleep.decision import Case
+from analyzer.sleep.decision import Case, may_be_ours
 from analyzer.sleep.model import Decided, Forget, Hold, Leave, Memory, Row, Sleep, Target, Wake
 from jobs.actuator import Result
 from jobs.ledger.errors import LedgerError
@@ -59,8 +59,11 @@ def was_done(change: Change, target: Target) -> bool:
         return False
     if change.action != "sleep" or memory is None:
         return not has_memory(annotations)
-    since = memory.since.isoformat(timespec="seconds")
-    return target.setting == memory.slept_to and annotations.get(ASLEEP_SINCE, since) == since
+    since = annotations.get(ASLEEP_SINCE)
+    if since is None:
+        return may_be_ours(target, memory)
+    told = memory.since.isoformat(timespec="seconds")
+    return target.setting == memory.slept_to and since == told
 
 
 def _decided(change: Change, target: Target) -> Decided:

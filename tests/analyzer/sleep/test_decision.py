@@ -175,6 +175,9 @@ def test_the_ledger_copy_restores_what_was_stripped() -> None:
     # An intent that was never carried out is no sleep.
     assert told(target(4), row=row(pending=True)).reason == "outside-window"
     assert told(target(0), MORNING, row=row(pending=True)).reason == "window"
+    ours, theirs = (target(0, changed_by=client) for client in ("gpu-thrift", "kubectl-scale"))
+    assert told(ours, MORNING, row=row(pending=True)).reason == "window"
+    assert told(theirs, MORNING, row=row(pending=True)).reason == "already-at-zero"
 
 
 def test_a_persons_change_stands_until_the_next_window_ends() -> None:

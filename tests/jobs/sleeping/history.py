@@ -13,7 +13,9 @@ from typing import Any
 from analyzer.errors import GpuThriftError
 from analyzer.sleep.manual import Order, scale_down, scale_up
 from jobs.ledger.ledger import open_ledger
+from jobs.ledger.scoped import ClusterLedger
 from jobs.sleeping.act import act, acts
+from jobs.sleeping.reading import read_identity
 from jobs.sleeping.survey import Survey
 from jobs.sleeping.tick import run_once
 from jobs.sleeping.view import look
@@ -219,11 +221,19 @@ class History:
                 # Back where sleep had put it, before anybody looked: asleep still.
                 one.truth = remembered(told)
                 return
-            if one.stripped:
-                # It reads as our sleep or as theirs; nothing tells.
+            if one.stripped or self.is_pending(item):
+                # It reads as our sleep or as theirs: this server does not keep who set a field.
                 one.unknowable = True
                 return
         one.truth, one.unknowable, one.stripped = setting, False, False
+
+    def is_pending(self, item: dict[str, Any]) -> bool:
+        """Whether the program began to put this to sleep and did not live to say that it did."""
+        plan, self.plan = self.plan, ()
+        ledger = ClusterLedger(self.open(), "c", read_identity(self.world))  # type: ignore[arg-type]
+        state = ledger.tick_state(self.now)
+        self.plan = plan
+        return item["metadata"]["uid"] in {change.uid for change in state.unfinished}
 
     def strip_all(self) -> None:
         for index in range(len(self.workloads)):
