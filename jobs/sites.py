@@ -12,7 +12,7 @@ from analyzer.collect.pools import NodeClasses
 from analyzer.config import ClusterConfig, Config
 from analyzer.errors import ConfigError, UsageError
 from analyzer.sleep.annotations import Defaults
-from analyzer.sleep.decision import Rules
+from analyzer.sleep.case import Rules
 from analyzer.sleep.schedule import BadSchedule, parse_schedule
 from jobs.kinds import kinds
 from jobs.ledger.port import Ledger
@@ -59,6 +59,7 @@ def _site(
         gpus_only=sleep.gpus_only,
         grace=sleep.grace,
         may_sleep=not only_wake,
+        carries_out=not (only_wake or sleep.dry_run),
     )
     return Site(
         name=cluster.name,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from analyzer.sleep.model import SCHEDULE, Memory, Setting
+from analyzer.sleep.model import Memory, Setting, Target
 from analyzer.sleep.schedule import BadSchedule, Schedule, parse_schedule
 
 PREFIX = "gpu-thrift.io/"
@@ -184,14 +184,13 @@ def _shown(text: str) -> str:
 def write_memory(memory: Memory, counts: bool) -> dict[str, str | None]:
     """The annotations that remember; None removes one that a former sleep may have left."""
     before = UNSET if memory.before is None else _setting_text(memory.before)
-    slept_to = _setting_text(memory.slept_to) if counts and memory.slept_to != 0 else None
     return {
         REPLICAS: before if counts else None,
         PREVIOUS: None if counts else before,
         ASLEEP_SINCE: memory.since.isoformat(timespec="seconds"),
         ASLEEP_BY: memory.by,
         WAKE_AT: memory.wake_at.isoformat(timespec="seconds") if memory.wake_at else "",
-        SLEPT_TO: slept_to,
+        SLEPT_TO: _setting_text(memory.slept_to) if counts else None,
     }
 
 
@@ -204,27 +203,37 @@ def has_memory(annotations: Mapping[str, str]) -> bool:
     return any(name in annotations for name in MEMORY)
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the annotations of a sleep tell. ``has_wake_at`` is False where they do not say when it
+    is due, which is not the same as never."""
+
+    memory: Memory
+    has_wake_at: bool
+
+
 def read_memory(
-    annotations: Mapping[str, str], stop: Setting, counts: bool, copy: Memory | None, now: datetime
-) -> Memory | None:
+    annotations: Mapping[str, str], target: Target, stand_in: Memory
+) -> Remembered | None:
     """What the annotations remember, None when they do not tell the setting.
 
-    ``copy`` is the ledger's, for what else they lack.
+    ``stand_in`` is for what else they lack.
     """
-    text = annotations.get(REPLICAS if counts else PREVIOUS)
-    known, before = _before(text, stop, counts)
+    counts = target.counts
+    known, before = _before(annotations.get(REPLICAS if counts else PREVIOUS), target.stop, counts)
     if not known:
         return None
-    slept_to = _whole(annotations.get(SLEPT_TO, "")) if counts else None
-    fallback = copy or Memory(before, now, SCHEDULE, None, stop)
-    since = parse_moment(annotations.get(ASLEEP_SINCE, "")) or fallback.since
-    return Memory(
+    slept_to = _whole(annotations.get(SLEPT_TO, "")) if counts else target.stop
+    told = annotations.get(WAKE_AT)
+    wake_at = parse_moment(told or "")
+    memory = Memory(
         before=before,
-        since=since,
-        by=annotations.get(ASLEEP_BY) or fallback.by,
-        wake_at=parse_moment(annotations.get(WAKE_AT, "")) or fallback.wake_at,
-        slept_to=stop if slept_to is None else slept_to,
+        since=parse_moment(annotations.get(ASLEEP_SINCE, "")) or stand_in.since,
+        by=annotations.get(ASLEEP_BY) or stand_in.by,
+        wake_at=wake_at,
+        slept_to=stand_in.slept_to if slept_to is None else slept_to,
     )
+    return Remembered(memory, told == "" or wake_at is not None)
 
 
 def _before(text: str | None, stop: Setting, counts: bool) -> tuple[bool, Setting]:

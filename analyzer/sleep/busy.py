@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from analyzer.sleep.decision import shown
 from analyzer.sleep.model import Busy, Decided, Leave, Sleep
 from analyzer.sleep.schedule import Schedule
+from analyzer.sleep.words import shown
 
 _LOOK_BACK = timedelta(days=9)
 """Longer than any gap in a weekly schedule."""

@@ -7,6 +7,18 @@ from collections.abc import Sequence
 from analyzer.model import WorkloadKey
 from analyzer.sleep.model import Owner
 
+REVERTERS = {
+    "Argo CD": ("argocd-controller", "argocd-application-controller"),
+    "Flux": ("kustomize-controller", "helm-controller"),
+}
+"""What the tools call themselves where the API server keeps who set a field."""
+
+
+def is_reverter(owner: Owner, client: str) -> bool:
+    """Whether ``client`` is the tool that applies a workload; where the server does not say who
+    set a field, a change back to what is in Git is taken for the tool's."""
+    return client in ("", *REVERTERS[owner.tool])
+
 
 def ignore_rule(owner: Owner, key: WorkloadKey, group: str, path: Sequence[str]) -> list[str]:
     """The lines of YAML, and where they belong. ``path`` leads to the setting in the object.

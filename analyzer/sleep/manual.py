@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from analyzer.sleep.decision import (
-    Case,
-    Rules,
-    cannot_sleep,
-    hands_off,
-    hold_end,
-    shown,
-)
+from analyzer.sleep.case import Case, Rules
+from analyzer.sleep.decision import hold_end
+from analyzer.sleep.forbidden import cannot_sleep, excluded, hands_off
 from analyzer.sleep.model import PERSON, Decided, Decision, Forget, Leave, Memory, Sleep, Wake
+from analyzer.sleep.words import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,8 @@ def _down(case: Case, rules: Rules, order: Order) -> Decision:
         return Leave("environment", f"{case.sign.environment}: {case.sign.reason}")
     if case.asleep and case.memory is not None:
         return _already(case.memory, order)
-    leave = cannot_sleep(case, rules) or _excluded(case)
+    # A person's word overrules what keeps a workload awake for a time, not its exclusion.
+    leave = cannot_sleep(case, rules) or excluded(case)
     if leave:
         return leave
     target = case.target
@@ -58,16 +55,6 @@ def _already(memory: Memory, order: Order) -> Decision:
         return Leave("already-asleep", f"since {shown(memory.since)} by {memory.by}")
     later = replace(memory, by=order.by, wake_at=order.until)
     return Sleep("person", f"asleep already; now until {shown(order.until)}", later)
-
-
-def _excluded(case: Case) -> Leave | None:
-    """A person's word overrules what keeps a workload awake for a time, not its exclusion."""
-    wishes, now = case.known.wishes, case.now
-    if wishes.excluded:
-        return Leave("excluded", f"by {wishes.excluded}")
-    if wishes.exclude_until is not None and now < wishes.exclude_until:
-        return Leave("excluded", f"until {shown(wishes.exclude_until)}")
-    return None
 
 
 def scale_up(case: Case, rules: Rules, order: Order) -> Decided:

@@ -193,12 +193,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Restore ``memory.before`` and forget it. ``keep_awake`` is written as an annotation."""
+    """Restore ``memory.before`` and forget it. ``keep_awake`` is written as an annotation;
+    ``early_until`` is when the window begins that it is woken before."""
 
     reason: WakeReason
     evidence: str
     memory: Memory
     keep_awake: datetime | None = None
+    early_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import click
 from analyzer.config import PrometheusConfig, parse_option
 from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, UsageError
-from analyzer.sleep.decision import Case, Rules
+from analyzer.sleep.case import Case, Rules
 from analyzer.sleep.manual import Order
 from analyzer.sleep.model import Decided, Sleep, Target, Wake
 from analyzer.sleep.until import BadTime, parse_until

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analyzer.errors import GpuThriftError, SourceError
-from analyzer.sleep.decision import hands_off
+from analyzer.sleep.forbidden import hands_off
 from analyzer.sleep.gitops import ignore_rule
 from analyzer.sleep.model import Target
 from jobs.ledger.errors import LedgerError

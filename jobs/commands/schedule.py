@@ -11,7 +11,8 @@ import orjson
 
 from analyzer.config.zone import zone_of
 from analyzer.sleep import wake
-from analyzer.sleep.decision import Case, cannot_sleep, hands_off
+from analyzer.sleep.case import Case
+from analyzer.sleep.forbidden import cannot_sleep, hands_off
 from jobs.commands.changing import choice_of, site_options
 from jobs.commands.options import console
 from jobs.context import App

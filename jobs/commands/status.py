@@ -13,7 +13,8 @@ import orjson
 from analyzer.collect.cluster.resources import NODES
 from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, SourceError
-from analyzer.sleep.decision import Case, decide
+from analyzer.sleep.case import Case
+from analyzer.sleep.decision import decide
 from analyzer.sleep.model import Leave, Row
 from jobs.commands.changing import choice_of, site_options
 from jobs.commands.options import console

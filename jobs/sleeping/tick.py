@@ -8,7 +8,8 @@ from datetime import datetime
 
 from analyzer.sleep import wake
 from analyzer.sleep.busy import BusyRules, defer
-from analyzer.sleep.decision import Case, decide
+from analyzer.sleep.case import Case
+from analyzer.sleep.decision import decide
 from analyzer.sleep.limits import Census, Limits, cap, refusal
 from analyzer.sleep.model import SCHEDULE, Decided, Leave, Sleep, Wake
 from jobs.actuator import Result

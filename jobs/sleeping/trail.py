@@ -11,8 +11,8 @@ from typing import Any
 
 from analyzer.collect.cluster.api import Conflict, KubeApi, Request
 from analyzer.errors import SourceError
-from analyzer.sleep.decision import shown
 from analyzer.sleep.model import Decided, Leave, Memory, Setting, Sleep, Wake
+from analyzer.sleep.words import shown
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome
 from jobs.ledger.scoped import ClusterLedger

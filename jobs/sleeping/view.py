@@ -13,7 +13,7 @@ from analyzer.config import SleepConfig
 from analyzer.pricing import PriceBook
 from analyzer.sleep import wake
 from analyzer.sleep.annotations import read_wishes
-from analyzer.sleep.decision import Case, Known, Rules, case_of
+from analyzer.sleep.case import Case, Known, Rules, case_of
 from analyzer.sleep.model import Target
 from jobs.kinds.kind import Kind
 from jobs.ledger.errors import LedgerError

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from analyzer.environment import NO_SIGN
 from analyzer.errors import SourceError
 from analyzer.sleep.annotations import ASLEEP_SINCE, has_memory
-from analyzer.sleep.decision import Case, may_be_ours
+from analyzer.sleep.case import Case, may_be_ours
 from analyzer.sleep.model import Decided, Forget, Hold, Leave, Memory, Row, Sleep, Target, Wake
 from jobs.actuator import Result
 from jobs.ledger.errors import LedgerError

@@ -8,68 +8,30 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import EnvironmentConfig
-from analyzer.model import Workload, WorkloadKey
 from analyzer.sleep.activity import HeldBy, PodActivity, judge
-from analyzer.sleep.annotations import Defaults, read_memory, read_wishes, write_memory
+from analyzer.sleep.annotations import read_memory, write_memory
 from analyzer.sleep.busy import BusyRules, defer
-from analyzer.sleep.decision import Case, Known, Rules, case_of, decide
+from analyzer.sleep.decision import decide
 from analyzer.sleep.manual import Order, keep_awake, scale_down, scale_up
-from analyzer.sleep.model import Busy, Decided, Hold, Leave, Memory, Owner, Row, Sleep, Target, Wake
+from analyzer.sleep.model import Busy, Decided, Hold, Leave, Memory, Sleep, Target, Wake
 from analyzer.sleep.schedule import parse_schedule
 from analyzer.sleep.until import BadTime, parse_until
 from analyzer.sleep.wake import Waking, admit, lead_of, parameters, plan
-
-NIGHT = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)  # a Tuesday
-DAY = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-MORNING = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-RULES = Rules(
-    EnvironmentConfig(),
-    frozenset({"development"}),
-    Defaults("Mon-Fri 08:00-20:00", "UTC"),
-    grace=timedelta(minutes=15),
+from tests.analyzer.sleep.cases import (
+    ALICE,
+    ARGO,
+    BY_ALICE,
+    DAY,
+    HOUR,
+    MEMORY,
+    MORNING,
+    NIGHT,
+    RULES,
+    case,
+    row,
+    target,
+    told,
 )
-MEMORY = Memory(4, NIGHT, "schedule", MORNING, 0)
-BY_ALICE = replace(MEMORY, by="person alice")
-ALICE = Order("alice")
-ARGO = Owner("Argo CD", "team", "argocd.argoproj.io/tracking-id")
-
-
-def target(setting: Any = 4, **more: Any) -> Target:
-    """A Deployment of development; ``memory`` is what its annotations remember."""
-    labels = more.pop("labels", {"environment": "development"})
-    annotations = dict(more.pop("annotations", {}))
-    memory = more.pop("memory", None)
-    if memory is not None:
-        written = write_memory(memory, more.get("counts", True))
-        annotations |= {name: text for name, text in written.items() if text is not None}
-    workload = Workload(
-        WorkloadKey("c", "ml", "Deployment", more.pop("name", "chat")),
-        labels=labels,
-        annotations={
-            f"gpu-thrift.io/{k}" if "/" not in k else k: v for k, v in annotations.items()
-        },
-        replicas=setting if isinstance(setting, int) else 1,
-        gpus_per_replica=more.pop("gpus", 1.0),
-    )
-    values: dict[str, Any] = {"created_at": DAY - timedelta(days=9), "stop": 0} | more
-    return Target(workload, "u1", "1", setting=setting, **values)
-
-
-def case(one: Target, now: datetime = NIGHT, **known: Any) -> Case:
-    wishes = read_wishes(one.workload.annotations, known.pop("namespace", {}), RULES.defaults)
-    rules = known.pop("rules", RULES)
-    return case_of(one, Known(wishes, **known), rules, now)
-
-
-def told(one: Target, now: datetime = NIGHT, rules: Rules = RULES, **known: Any) -> Any:
-    return decide(case(one, now, rules=rules, **known), rules).decision
-
-
-def row(memory: Memory = MEMORY, **more: Any) -> Row:
-    return Row(WorkloadKey("c", "ml", "Deployment", "chat"), "u1", memory, **more)
-
 
 LATE = "2026-11-30T00:00:00Z"
 
@@ -220,12 +182,15 @@ def test_what_a_person_asks_for() -> None:
 def test_a_memory_reads_back_as_it_was_written(before: Any, stop: Any, counts: bool) -> None:
     memory = Memory(before, NIGHT, "person bob", None, stop)
     written = {k: v for k, v in write_memory(memory, counts).items() if v is not None}
-    assert read_memory(written, stop, counts, None, DAY) == memory
+    one = target(stop, stop=stop, counts=counts)
+    found = read_memory(written, one, Memory(None, DAY, "schedule", None, 9))
+    assert found is not None
+    assert (found.memory, found.has_wake_at) == (memory, True)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "0", "four", "1_000", "４", "99999999999", "4.0"])
 def test_a_count_that_is_none_is_not_believed(text: str) -> None:
-    assert read_memory({"gpu-thrift.io/replicas": text}, 0, True, None, DAY) is None
+    assert read_memory({"gpu-thrift.io/replicas": text}, target(0), MEMORY) is None
 
 
 BUSY = BusyRules(2 * HOUR, sleep_when_still_busy=False, sleep_when_missing=False)

@@ -19,7 +19,7 @@ from analyzer.config import EnvironmentConfig, SleepConfig
 from analyzer.errors import BadAnswer, SourceError, Unreachable
 from analyzer.pricing import PriceBook
 from analyzer.sleep.annotations import Defaults
-from analyzer.sleep.decision import Rules
+from analyzer.sleep.case import Rules
 from jobs.kinds import kinds
 from jobs.ledger.errors import LedgerError
 from jobs.sleeping.view import Site
