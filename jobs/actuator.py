@@ -24,10 +24,10 @@ from analyzer.sleep.annotations import (
     keep_awake,
     write_memory,
 )
-from analyzer.sleep.model import FIELD_MANAGER, Decided, Leave, Sleep, Target, Wake
+from analyzer.sleep.model import FIELD_MANAGER, Decided, Leave, Memory, Sleep, Target, Wake
 from jobs.kinds.kind import Kind
 from jobs.sleeping.fleet import Fleet
-from jobs.sleeping.trail import Trail, after, memory_of
+from jobs.sleeping.trail import Trail, after, memory_of, text
 from jobs.throttle import TokenBucket
 
 TRIES = 5
@@ -118,6 +118,7 @@ class Actuator:
 
     def _act(self, decided: Decided) -> Result:
         intended = decided
+        begun = memory_of(decided)
         for _ in range(TRIES):
             target = decided.target
             kind = self.fleet.kind_of(target)
@@ -137,6 +138,11 @@ class Actuator:
             if isinstance(decided_or_result, Result):
                 return decided_or_result
             decided = decided_or_result
+            if memory_of(decided) != begun:
+                why = self.trail.begin([decided]).get(0)
+                if why:
+                    return Result(intended, "failed", why)
+                begun = memory_of(decided)
         return Result(intended, "skipped", f"changed {TRIES} times meanwhile")
 
     def _send(self, path: str, patch: dict[str, Any]) -> dict[str, Any]:
@@ -168,20 +174,43 @@ class Actuator:
             return Result(intended, "skipped", f"changed meanwhile: {_told(decided)}")
         if isinstance(decided.decision, Leave) and decided.decision.forget is None:
             return Result(intended, "skipped", f"changed meanwhile: {_told(decided)}")
-        if memory_of(decided) != memory_of(intended):
-            why = self.trail.begin([decided]).get(0)
-            if why:
-                return Result(intended, "failed", why)
         return decided
 
     def _checked(self, decided: Decided, kind: Kind, answer: dict[str, Any]) -> Result:
-        """The server drops fields that it does not know without a word."""
-        if not isinstance(decided.decision, Sleep) or kind.setting(answer) == after(decided):
+        """The server drops fields that it does not know without a word, and its webhooks change
+        what they like."""
+        wanted, got = after(decided), kind.setting(answer)
+        if isinstance(decided.decision, Leave) or got == wanted:
             return Result(decided, "done")
-        undo = {"metadata": {"annotations": forget_memory()}}
-        self._send(kind.object_path(decided.target.key.namespace, decided.target.key.name), undo)
-        field_ = ".".join(kind.path)
-        return Result(decided, "failed", f"this cluster's {kind.name} has no {field_}")
+        where = ".".join(kind.path)
+        told = f"the server made {where} {text(got)}, not {text(wanted)}"
+        if isinstance(decided.decision, Wake):
+            return Result(decided, "failed", told)
+        why = f"this cluster's {kind.name} has no {where}" if got is None else told
+        undone = self._undo(decided, kind, answer)
+        return Result(decided, "failed" if undone else "unknown", why if undone else told)
+
+    def _undo(self, decided: Decided, kind: Kind, answer: dict[str, Any]) -> bool:
+        """Gives back what it was before, as long as it is what the server made of our sleep."""
+        memory = memory_of(decided)
+        assert memory is not None  # noqa: S101 - a sleep has one
+        path, got = (
+            kind.object_path(decided.target.key.namespace, decided.target.key.name),
+            kind.setting(answer),
+        )
+        for _ in range(TRIES):
+            patch = kind.merge(memory.before, forget_memory())
+            patch["metadata"]["resourceVersion"] = answer["metadata"]["resourceVersion"]
+            try:
+                self._send(path, patch)
+            except Conflict:
+                answer = self.api.get(path)
+                since = (answer["metadata"].get("annotations") or {}).get(ASLEEP_SINCE)
+                if kind.setting(answer) != got or since != _stamp(memory):
+                    return False
+            else:
+                return True
+        return False
 
     def _tell(self, decided: Decided) -> None:
         """The Event and the log line; a change that was made stands without them."""
@@ -232,14 +261,18 @@ def is_done(decided: Decided, fresh: Target) -> bool:
     """Whether the object is as the decision wanted it: an answer that was lost on its way."""
     decision, annotations = decided.decision, fresh.workload.annotations
     if isinstance(decision, Sleep):
-        since = decision.memory.since.isoformat(timespec="seconds")
-        asleep = fresh.setting == decision.memory.slept_to
-        return asleep and annotations.get(ASLEEP_SINCE) == since
+        written = write_memory(decision.memory, fresh.counts)
+        present = {name: annotations.get(name) for name in written}
+        return fresh.setting == decision.memory.slept_to and present == written
     if isinstance(decision, Wake):
         return fresh.setting == decision.memory.before and not has_memory(annotations)
     until = _keep_awake(decided)
     kept = until is None or annotations.get(KEEP_AWAKE_UNTIL) == keep_awake(until)[KEEP_AWAKE_UNTIL]
     return kept and not has_memory(annotations)
+
+
+def _stamp(memory: Memory) -> str:
+    return memory.since.isoformat(timespec="seconds")
 
 
 def _told(decided: Decided) -> str:

@@ -149,7 +149,7 @@ class SleepConfig(Section):
     max_shrink: float = field(
         default=0.5,
         metadata=about(
-            Number(0, 1),
+            Number(0, 1, above=True),
             "Nothing is put to sleep when the number of workloads has fallen by this share or more "
             "since the last run.",
         ),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from analyzer.environment import Rules as Signs
 from analyzer.environment import Sign, classify_all
+from analyzer.model import WorkloadKey
 from analyzer.sleep.annotations import Defaults, Wishes, has_memory, read_memory
 from analyzer.sleep.model import FIELD_MANAGER, SCHEDULE, Hold, Memory, Row, Target
 from analyzer.sleep.schedule import Schedule
@@ -47,6 +48,10 @@ class Case:
     memory: Memory | None
     """The object's own, else the ledger's."""
     now: datetime = field(kw_only=True)
+
+    @property
+    def key(self) -> WorkloadKey:
+        return self.target.key
 
     @property
     def asleep(self) -> bool:

@@ -8,8 +8,8 @@ from analyzer.model import WorkloadKey
 from analyzer.sleep.model import Owner
 
 REVERTERS = {
-    "Argo CD": ("argocd-controller", "argocd-application-controller"),
-    "Flux": ("kustomize-controller", "helm-controller"),
+    "Argo CD": frozenset({"argocd-controller", "argocd-application-controller"}),
+    "Flux": frozenset({"kustomize-controller", "helm-controller"}),
 }
 """What the tools call themselves where the API server keeps who set a field."""
 
@@ -17,7 +17,7 @@ REVERTERS = {
 def is_reverter(owner: Owner, client: str) -> bool:
     """Whether ``client`` is the tool that applies a workload; where the server does not say who
     set a field, a change back to what is in Git is taken for the tool's."""
-    return client in ("", *REVERTERS[owner.tool])
+    return not client or client in REVERTERS[owner.tool]
 
 
 def ignore_rule(owner: Owner, key: WorkloadKey, group: str, path: Sequence[str]) -> list[str]:
@@ -58,7 +58,7 @@ def ignore_rule(owner: Owner, key: WorkloadKey, group: str, path: Sequence[str])
             f"        name: {key.name}",
         ]
     return [
-        f"in {owner.name}:",
+        f"in {owner.name}, if {pointer} is in Git (else nothing is needed):",
         "spec:",
         "  patches:",
         "  - target:",

@@ -88,6 +88,10 @@ class Target:
     """Whether all that it asks for is ready, None when nobody says."""
     model: str = ""
     """The model that it serves, as its containers' arguments name it."""
+    scales: tuple[str, ...] = ()
+    """``KIND/NAME`` of what it scales without owning it."""
+    has_pods: bool | None = None
+    """Whether its status tells of any pods, None when that does not say."""
 
     @property
     def key(self) -> WorkloadKey:
@@ -108,6 +112,11 @@ class Target:
         each = self.workload.gpus_per_replica or 0.0
         return each * (replicas if isinstance(replicas, int) else 1)
 
+    def freed(self, memory: Memory) -> float:
+        """GPUs that a sleep frees: those before, less those that it leaves."""
+        left = self.gpus_at(memory.slept_to) if self.counts else 0.0
+        return max(0.0, self.gpus_at(memory.before) - left)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -126,6 +135,10 @@ class Row:
     ready_at: datetime | None = None
     nodes: tuple[str, ...] = ()
     """Nodes that its pods ran on when it was put to sleep."""
+    scales: tuple[str, ...] = ()
+    """``KIND/NAME`` of what it scaled without owning it."""
+    cause: str = ""
+    """Why it was not ready by its deadline, once that was told."""
     pending: bool = False
     """The sleep was begun, and nobody knows whether it was done: the object tells."""
 

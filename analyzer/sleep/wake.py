@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 from analyzer.sleep.model import Target
 
+LONGEST = timedelta(hours=2)
+"""Nothing is woken earlier than that, however long it once took."""
+
 MEASURED_FROM = 3
 """Times to ready that are needed before their p90 is believed."""
 
@@ -35,7 +38,8 @@ def lead_of(target: Target, seconds: Sequence[float]) -> Lead:
     if len(seconds) >= MEASURED_FROM:
         # Nearest rank: never shorter than nine of ten of those seen.
         p90 = sorted(seconds)[math.ceil(0.9 * len(seconds)) - 1]
-        return Lead(timedelta(seconds=math.ceil(p90)), f"p90 of {len(seconds)} measured")
+        lead = min(timedelta(seconds=math.ceil(p90)), LONGEST)
+        return Lead(lead, f"p90 of {len(seconds)} measured")
     if target.startup is not None:
         return Lead(target.startup, "startup probe")
     size = parameters(target.model) or parameters(target.key.name)
@@ -106,11 +110,13 @@ def _waves(ordered: Sequence[Waking], budget: float) -> Iterable[list[Waking]]:
 def admit(due: Iterable[Waking], starting: float, budget: float) -> set[str]:
     """Which of those due may start now, by uid, when ``starting`` GPUs are starting already.
 
-    One that is larger than the whole budget starts when nothing else does.
+    The first that has no room makes those behind it wait as well, or a large one would never
+    start. One that is larger than the whole budget starts when nothing else does.
     """
     admitted: set[str] = set()
     for one in sorted(due, key=lambda each: (each.ready_by, -each.priority, each.name)):
-        if not budget or starting + one.gpus <= budget or starting == 0:
-            admitted.add(one.uid)
-            starting += one.gpus
+        if budget and starting and starting + one.gpus > budget:
+            break
+        admitted.add(one.uid)
+        starting += one.gpus
     return admitted

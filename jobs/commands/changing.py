@@ -8,31 +8,33 @@ import logging
 import re
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from analyzer.config import PrometheusConfig, parse_option
 from analyzer.config.zone import zone_of
-from analyzer.errors import PartlyDone, UsageError
+from analyzer.errors import PartlyDone, SourceError, UsageError
 from analyzer.sleep.case import Case, Rules
+from analyzer.sleep.decision import decide
+from analyzer.sleep.limits import refusal
 from analyzer.sleep.manual import Order
 from analyzer.sleep.model import Decided, Sleep, Target, Wake
 from analyzer.sleep.until import BadTime, parse_until
 from jobs.actuator import Result
 from jobs.commands.options import console
 from jobs.context import App
-from jobs.ledger.errors import LedgerError
 from jobs.sites import sites
 from jobs.sleeping.act import act, acts
+from jobs.sleeping.fleet import Problem
 from jobs.sleeping.reading import select_uids
 from jobs.sleeping.select import Selection, choose
 from jobs.sleeping.survey import Survey, survey
+from jobs.sleeping.tick import cases, census_of, each, limits
 from jobs.sleeping.view import Site, View, look
-from jobs.sleeping.watch import remember_results
 from jobs.wiring import Choice
 from reports.listing import show
 from reports.plan import Look, counted, plan_listing
@@ -40,6 +42,7 @@ from reports.plan import Look, counted, plan_listing
 log = logging.getLogger("gpu_thrift")
 
 Command = Callable[..., Any]
+T = TypeVar("T")
 Decide = Callable[[Case, Rules, Order], Decided]
 
 REFUSED = frozenset({"environment", "held-by", "excluded", "bad-annotation", "memory-lost"})
@@ -99,6 +102,30 @@ def choice_of(given: dict[str, Any]) -> Choice:
     return Choice(url, given["kubeconfig"], given["context"], False, tuple(given["clusters"]))
 
 
+def looks(targets: Sequence[Site], now: datetime) -> tuple[list[View], list[str]]:
+    """Each cluster as it is, and a line for each that could not be read. Raises ``SourceError``
+    when that is all of them."""
+    return _of_each(targets, lambda site: look(site, now))
+
+
+def _of_each(targets: Sequence[Site], what: Callable[[Site], T]) -> tuple[list[T], list[str]]:
+    found, failed = [], []
+    for site in targets:
+        try:
+            found.append(what(site))
+        except SourceError as error:
+            failed.append(f"{site.name}: {error}")
+    if failed and not found:
+        raise SourceError("; ".join(failed))
+    return found, failed
+
+
+def told(unreachable: Sequence[str]) -> None:
+    """Raises ``PartlyDone`` when some cluster could not be read."""
+    if unreachable:
+        raise PartlyDone(f"not every cluster could be read: {'; '.join(unreachable)}")
+
+
 def until_of(app: App, text: str | None) -> datetime | None:
     """``--until`` as aware UTC. Raises ``UsageError``."""
     if text is None:
@@ -129,6 +156,7 @@ class Wanted:
     selector: str = ""
     dry_run: bool = False
     yes: bool = False
+    accept_change: bool = False
     refine: Callable[[View, Sequence[Decided], Survey], list[Decided]] | None = None
     """A last look at the decisions, such as leaving out what is busy."""
 
@@ -141,6 +169,10 @@ class Planned:
     decided: Sequence[Decided]
     surveyed: Survey
 
+    def only(self, uids: Collection[str]) -> Planned:
+        """The part of it that is about these workloads."""
+        return replace(self, decided=[one for one in self.decided if one.target.uid in uids])
+
 
 def change(app: App, choice: Choice, wanted: Wanted) -> int:
     """Plans, shows, asks, does, tells. Returns the exit code; raises ``UsageError`` for what is
@@ -148,29 +180,34 @@ def change(app: App, choice: Choice, wanted: Wanted) -> int:
     # Rights in those namespaces then suffice.
     only = wanted.select.namespaces
     targets = [replace(site, only=only) for site in sites(app.config, choice)]
-    plans = [_plan(site, wanted, app.now) for site in targets]
+    plans, unreachable = _of_each(targets, lambda site: _plan(site, wanted, app.now))
     _check_found(plans, wanted)
-    many = len(plans) > 1
-    shown = Look(zone_of(app.config.sleep.timezone), app.now, many)
+    _show(plans, wanted, Look(zone_of(app.config.sleep.timezone), app.now, len(targets) > 1))
+    todo = [one for plan in plans for one in plan.decided if acts(one)]
+    if not todo or wanted.dry_run:
+        click.echo("Dry run: nothing was changed." if todo else "Nothing to do.")
+        return _tell(wanted, [], unreachable)
+    if not wanted.yes:
+        _ask(wanted, len(todo))
+        # Minutes may have passed while somebody read the table; what was not on it stays.
+        shown = {one.target.uid for one in todo}
+        now, same = app.clock(), [plan.view.site for plan in plans]
+        plans, failed = _of_each(same, lambda site: _plan(site, wanted, now))
+        plans = [plan.only(shown) for plan in plans]
+        unreachable += failed
+    results: list[Result] = []
+    for plan in plans:
+        results += _carry_out(plan, wanted)
+    return _tell(wanted, results, unreachable)
+
+
+def _show(plans: Sequence[Planned], wanted: Wanted, look_: Look) -> None:
     usd = {uid: worth.usd_per_hour for plan in plans for uid, worth in plan.surveyed.worth.items()}
     decided = [one for plan in plans for one in plan.decided]
-    show(plan_listing(wanted.title, decided, usd, shown), console())
+    show(plan_listing(wanted.title, decided, usd, look_), console())
     for plan in plans:
         for problem in plan.view.problems:
             log.warning("%s: %s", problem.subject, problem.message)
-    todo = [one for one in decided if acts(one)]
-    if not todo or wanted.dry_run:
-        click.echo("Dry run: nothing was changed." if todo else "Nothing to do.")
-        return 0
-    asked = not wanted.yes
-    if asked:
-        _ask(wanted, len(todo))
-    results: list[Result] = []
-    for plan in plans:
-        # Minutes may have passed while somebody read the table.
-        fresh = _plan(plan.view.site, wanted, app.clock()) if asked else plan
-        results += _carry_out(fresh, wanted)
-    return _tell(wanted, results)
 
 
 def _plan(site: Site, wanted: Wanted, now: datetime) -> Planned:
@@ -192,7 +229,22 @@ def _plan(site: Site, wanted: Wanted, now: datetime) -> Planned:
     surveyed = survey(site.api, view.fleet, changing, site.prices) if changing else Survey()
     if wanted.refine:
         decided = wanted.refine(view, decided, surveyed)
+    if not wanted.accept_change and any(isinstance(one.decision, Sleep) for one in decided):
+        _check_fleet(view)
     return Planned(view, decided, surveyed)
+
+
+def _check_fleet(view: View) -> None:
+    """Raises ``UsageError`` when the fleet is suddenly so different that what now looks like
+    development may be production."""
+    problems: list[Problem] = []
+    decided = each(cases(view, problems), lambda case: decide(case, view.site.rules), problems)
+    census = census_of(view.fleet, decided, view.site.config.gpus_only)
+    why = refusal(view.state.baseline, census, limits(view.site))
+    if why:
+        raise UsageError(
+            f"refused, nothing was changed: {why}; if that is right, add --accept-change"
+        )
 
 
 def _check_found(plans: Sequence[Planned], wanted: Wanted) -> None:
@@ -223,18 +275,16 @@ def _carry_out(plan: Planned, wanted: Wanted) -> list[Result]:
         return wanted.decide(view.case(target), site.rules, wanted.order)
 
     todo = [one for one in plan.decided if acts(one)]
-    results = act(view, todo, plan.surveyed, wanted.order.by, again)
-    try:
-        remember_results(view, results, {})
-    except LedgerError as error:
-        log.warning("%s", error)
-    return results
+    return act(view, todo, plan.surveyed, wanted.order.by, again)
 
 
-def _tell(wanted: Wanted, results: Sequence[Result]) -> int:
+def _tell(wanted: Wanted, results: Sequence[Result], unreachable: Sequence[str]) -> int:
     done = sum(one.outcome == "done" for one in results)
-    click.echo(f"{wanted.title}: {counted(done, 'workload')} done.")
+    if results:
+        click.echo(f"{wanted.title}: {counted(done, 'workload')} done.")
     lines = [f"{one.decided.target.key}: {one.detail}" for one in results if one.outcome != "done"]
     if lines:
-        raise PartlyDone(f"{counted(len(lines), 'workload')} not done: {'; '.join(lines)}")
+        parts = "; ".join([*lines, *unreachable])
+        raise PartlyDone(f"{counted(len(lines), 'workload')} not done: {parts}")
+    told(unreachable)
     return 0

@@ -31,8 +31,15 @@ from jobs.sleeping.view import View
 @changing_options
 @click.option("--until", metavar="TIME", help=f"{UNTIL_HELP} [when the next window begins].")
 @click.option("--include-busy", is_flag=True, help="Also those that have requests or GPU work.")
+@click.option(
+    "--accept-change",
+    is_flag=True,
+    help="Also when the fleet is suddenly so different that the schedule would refuse.",
+)
 @click.pass_obj
-def command(app: App, /, until: str | None, include_busy: bool, **given: Any) -> int:
+def command(
+    app: App, /, until: str | None, include_busy: bool, accept_change: bool, **given: Any
+) -> int:
     """Put workloads to sleep; without names or selectors, all that may sleep.
 
     What sleeps stays asleep until --until, else until its next awake window begins. Production,
@@ -51,6 +58,7 @@ def command(app: App, /, until: str | None, include_busy: bool, **given: Any) ->
         selector=given["selector"],
         dry_run=given["dry_run"],
         yes=given["yes"],
+        accept_change=accept_change,
         refine=refine,
     )
     return change(app, choice_of(given), wanted)

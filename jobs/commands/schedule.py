@@ -13,11 +13,11 @@ from analyzer.config.zone import zone_of
 from analyzer.sleep import wake
 from analyzer.sleep.case import Case
 from analyzer.sleep.forbidden import cannot_sleep, hands_off
-from jobs.commands.changing import choice_of, site_options
+from jobs.commands.changing import choice_of, looks, site_options, told
 from jobs.commands.options import console
 from jobs.context import App
 from jobs.sites import sites
-from jobs.sleeping.view import View, look
+from jobs.sleeping.view import View
 from reports.listing import show
 from reports.plan import Look
 from reports.preview import Preview, schedule_document, schedule_listing
@@ -37,7 +37,7 @@ DULL = frozenset({"environment", "no-gpus", "held-by"})
 @click.pass_obj
 def command(app: App, /, days: int, form: str, **given: Any) -> int:
     """Preview what the schedule will do, workload by workload, and change nothing."""
-    views = [look(site, app.now) for site in sites(app.config, choice_of(given))]
+    views, failed = looks(sites(app.config, choice_of(given)), app.now)
     previews: list[Preview] = []
     never: list[str] = []
     for view in views:
@@ -61,6 +61,7 @@ def command(app: App, /, days: int, form: str, **given: Any) -> int:
             click.echo("sleep.enabled is false: nothing is put to sleep until it is set.")
         elif app.config.sleep.dry_run:
             click.echo("sleep.dry_run is true: nothing is put to sleep until it is unset.")
+    told(failed)
     return 0
 
 

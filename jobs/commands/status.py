@@ -12,18 +12,19 @@ import orjson
 
 from analyzer.collect.cluster.resources import NODES
 from analyzer.config.zone import zone_of
-from analyzer.errors import PartlyDone, SourceError
+from analyzer.errors import SourceError
 from analyzer.sleep.case import Case
 from analyzer.sleep.decision import decide
 from analyzer.sleep.model import Leave, Row
-from jobs.commands.changing import choice_of, site_options
+from jobs.commands.changing import choice_of, looks, site_options, told
 from jobs.commands.options import console
 from jobs.context import App
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Slept
 from jobs.sites import sites
 from jobs.sleeping.tick import cases
-from jobs.sleeping.view import View, look
+from jobs.sleeping.view import View
+from jobs.sleeping.watch import orphans
 from reports.listing import show
 from reports.plan import Look
 from reports.status import Asleep, Saved, Status, status_document, status_listing
@@ -42,14 +43,7 @@ ATTENTION = frozenset({"bad-annotation", "contested", "memory-lost"})
 @click.pass_obj
 def command(app: App, /, form: str, **given: Any) -> int:
     """Say what sleeps, since when, by whom, when it wakes, and what that saved."""
-    found, failed = [], []
-    for site in sites(app.config, choice_of(given)):
-        try:
-            found.append(look(site, app.now))
-        except SourceError as error:
-            failed.append(f"{site.name}: {error}")
-    if failed and not found:
-        raise SourceError("; ".join(failed))
+    found, failed = looks(sites(app.config, choice_of(given)), app.now)
     status = status_of(found, app.now)
     if form == "json":
         document = orjson.dumps(status_document(status, app.now), option=orjson.OPT_INDENT_2)
@@ -58,8 +52,7 @@ def command(app: App, /, form: str, **given: Any) -> int:
     else:
         shown = Look(zone_of(app.config.sleep.timezone), app.now, len(found) > 1)
         show(status_listing(status, shown), console())
-    if failed:
-        raise PartlyDone(f"not every cluster could be read: {'; '.join(failed)}")
+    told(failed)
     return 0
 
 
@@ -71,12 +64,15 @@ def status_of(views: Sequence[View], now: datetime) -> Status:
     not_ready: list[str] = []
     known = False
     for view in views:
-        found = cases(view)
+        problems = list(view.problems)
+        found = cases(view, problems)
+        awake = {case.target.uid for case in found if not case.asleep}
         nodes = _nodes(view)
         asleep += [asleep_of(case, nodes) for case in found if case.asleep]
-        attention += [f"{one.subject}: {one.message}" for one in view.problems]
-        attention += _attention(view, found)
+        attention += [f"{one.subject}: {one.message}" for one in problems]
+        attention += [*_attention(view, found), *orphans(view).values()]
         not_ready += [_not_ready(row, view) for row in view.state.waiting]
+        waiting = {row.uid for row in view.state.waiting}
         if view.ledger is not None:
             try:
                 of_view = view.ledger.slept(now - timedelta(days=DAYS))
@@ -84,11 +80,13 @@ def status_of(views: Sequence[View], now: datetime) -> Status:
                 attention.append(str(error))
                 continue
             known = True
-            slept += of_view
+            # One that nobody saw end may have ended long ago.
+            slept += [one for one in of_view if one.until or one.uid not in awake]
             not_ready += [
                 f"{one.key}: gave up waiting: {one.cause}"
                 for one in of_view
-                if one.cause and one.until and one.until > now - timedelta(days=1)
+                if one.cause and not one.ready_at and one.uid not in waiting
+                if one.until and one.until > now - timedelta(days=1)
             ]
     asleep.sort(key=lambda one: one.key)
     return Status(asleep, saved_of(slept, now) if known else None, attention, not_ready)
@@ -98,11 +96,9 @@ def asleep_of(case: Case, nodes: frozenset[str] | None) -> Asleep:
     """One sleeping workload; ``nodes`` are those in the cluster now, None when unknown."""
     memory, row = case.memory, case.known.row
     assert memory is not None  # noqa: S101 - what asleep means
-    before = case.target.gpus_at(memory.before)
-    after = case.target.gpus_at(memory.slept_to) if case.target.counts else 0.0
     on = row.nodes if row else ()
     wakes = memory.wake_at
-    if not memory.by_person:
+    if not memory.by_person or (wakes is not None and wakes <= case.now):
         wakes = case.schedule.next_awake(case.now)
     return Asleep(
         key=case.target.key,
@@ -110,7 +106,7 @@ def asleep_of(case: Case, nodes: frozenset[str] | None) -> Asleep:
         by=memory.by,
         wakes_at=wakes,
         before=memory.before,
-        gpus=max(0.0, before - after),
+        gpus=row.gpus if row else case.target.freed(memory),
         usd_per_hour=row.usd_per_hour if row else None,
         nodes=len(on),
         nodes_gone=None if nodes is None or not on else sum(one not in nodes for one in on),
@@ -159,4 +155,5 @@ def _attention(view: View, found: Sequence[Case]) -> list[str]:
 
 def _not_ready(row: Row, view: View) -> str:
     minutes = (view.now - row.woken_at).total_seconds() / 60 if row.woken_at else 0
-    return f"{row.key}: woken {minutes:.0f} min ago"
+    cause = f": {row.cause}" if row.cause else ""
+    return f"{row.key}: woken {minutes:.0f} min ago{cause}"

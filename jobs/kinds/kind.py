@@ -28,6 +28,10 @@ def no_refs(_: Manifest) -> Sequence[ObjectRef]:
     return ()
 
 
+def not_held(_: Manifest) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One workload kind.
@@ -35,7 +39,8 @@ class Kind:
     ``path`` leads to the setting, ``stop`` is its value that stops the workload, ``default`` the
     one that an absent field means. ``pod_label`` is the label whose value on a pod is the
     workload's name, for kinds whose pods are not reached by their owners. ``controls`` are the
-    objects that it scales although it does not own them.
+    objects that it scales although it does not own them, ``held`` why an object cannot be handled
+    as it is, empty when it can.
     """
 
     resource: Resource
@@ -45,6 +50,7 @@ class Kind:
     groups: Callable[[Manifest], Sequence[PodGroup]]
     is_ready: Callable[[Manifest], bool | None]
     controls: Callable[[Manifest], Sequence[ObjectRef]] = no_refs
+    held: Callable[[Manifest], str] = not_held
     pod_label: str = ""
 
     @property
@@ -63,6 +69,17 @@ class Kind:
 
     def is_stopped(self, setting: Setting) -> bool:
         return (self.default if setting is None else setting) == self.stop
+
+    def has_pods(self, item: Manifest) -> bool | None:
+        """Whether the status tells of pods, None when it does not say."""
+        status = at(item, ("status",))
+        if not status:
+            return False
+        if self.is_ready(item):
+            return not self.is_stopped(self.setting(item))
+        count = at(item, ("status", "replicas"))
+        # Kubernetes leaves a count of zero out.
+        return bool(count) if self.counts else None
 
     def merge(self, setting: Setting, annotations: Mapping[str, str | None]) -> dict[str, Any]:
         """A JSON merge patch (RFC 7386) that gives the object this setting and annotations; None
@@ -145,7 +162,9 @@ def labels_of(groups: Sequence[PodGroup]) -> dict[str, str]:
     """Labels of the pod templates, the first template's before the others'."""
     labels: dict[str, str] = {}
     for group in reversed(groups):
-        labels |= (group.template.get("metadata") or {}).get("labels") or {}
+        found = (group.template.get("metadata") or {}).get("labels") or {}
+        # A custom resource's template may hold what no pod could.
+        labels |= {str(name): str(value) for name, value in found.items()}
     return labels
 
 
@@ -158,4 +177,4 @@ def startup_of(groups: Sequence[PodGroup]) -> timedelta | None:
             if isinstance(probe, Mapping):
                 tries, period = probe.get("failureThreshold", 3), probe.get("periodSeconds", 10)
                 longest = max(longest, probe.get("initialDelaySeconds", 0) + tries * period)
-    return min(timedelta(seconds=longest), MAX_STARTUP) if longest else None
+    return timedelta(seconds=min(longest, MAX_STARTUP.total_seconds())) if longest else None

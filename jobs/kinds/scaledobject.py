@@ -23,6 +23,13 @@ def _controls(item: Manifest) -> Sequence[ObjectRef]:
     return (ObjectRef(namespace, kind, reference["name"], version),)
 
 
+def _held(item: Manifest) -> str:
+    """A person's pause keeps the present number of replicas: with ours removed, it would go on
+    keeping the zero."""
+    paused = at(item, ("metadata", "annotations", "autoscaling.keda.sh/paused"))
+    return "paused by a person" if str(paused).lower() == "true" else ""
+
+
 KIND = Kind(
     resource=Resource("keda.sh/v1alpha1", "scaledobjects", "ScaledObject"),
     path=("metadata", "annotations", "autoscaling.keda.sh/paused-replicas"),
@@ -32,4 +39,5 @@ KIND = Kind(
     groups=lambda _: (),
     is_ready=lambda _: None,
     controls=_controls,
+    held=_held,
 )

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, desc, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, and_, delete, desc, insert, select, text, tuple_, update
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
 from analyzer.sleep.model import Hold
-from jobs.ledger import rows
+from jobs.ledger import rows, sleeps
 from jobs.ledger.engine import name_of, open_engine, told
 from jobs.ledger.migrations import migrate
-from jobs.ledger.model import Change, Outcome, Slept, TickState
+from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
 from jobs.ledger.tables import BASELINES, CHANGES, HOLDS, SLEEPS
 
-READY_TIMES = 20
-"""How many of a workload's latest times to ready are looked at."""
+_LOCK = 7_410_257_094
+"""Any number, as long as no other program takes the same advisory lock in this database."""
 
-KEPT_WAITING = timedelta(days=1)
+KEPT_WAITING = timedelta(days=2)
 """Nobody waits longer for a woken workload, even if its row was never closed."""
 
 
@@ -44,8 +43,17 @@ class SqlLedger:
         return f"<SqlLedger {name_of(self._engine)}>"
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[Connection]:
         with told(self._engine), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """One writer at a time, as a SQLite file has it anyway: what is read before it is written
+        stays true until then."""
+        with self._reading() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             yield connection
 
     def close(self) -> None:
@@ -54,26 +62,27 @@ class SqlLedger:
     def begin(self, changes: Sequence[Change]) -> list[int]:
         if not changes:
             return []
-        with self._transaction() as connection:
+        with self._writing() as connection:
             found = connection.execute(
                 insert(CHANGES).returning(CHANGES.c.id, sort_by_parameter_order=True),
                 [rows.of_change(change) for change in changes],
             )
             ids = [int(one.id) for one in found]
-            sleeps = [
+            slept = [
                 (change, id_)
                 for change, id_ in zip(changes, ids, strict=True)
                 if change.action == "sleep" and change.memory is not None
             ]
-            if sleeps:
-                _open_sleeps(connection, sleeps)
+            if slept:
+                sleeps.begin(connection, slept)
+            _set_holds(connection, changes)
             return ids
 
     def finish(self, outcomes: Iterable[Outcome]) -> None:
         finished = {one.change_id: one for one in outcomes}
         if not finished:
             return
-        with self._transaction() as connection:
+        with self._writing() as connection:
             begun = connection.execute(
                 select(CHANGES).where(CHANGES.c.id.in_(finished), CHANGES.c.outcome.is_(None))
             ).all()
@@ -84,21 +93,34 @@ class SqlLedger:
                     .where(CHANGES.c.id == change.id)
                     .values(outcome=one.result, detail=one.detail[:2000], finished_at=one.at)
                 )
-                close = _closes(change, one)
-                if close is not None:
-                    connection.execute(close)
+                sleeps.end(connection, change, one)
+            slept = [
+                change
+                for change in begun
+                if change.action == "sleep" and finished[change.id].result == "done"
+            ]
+            if slept:
+                sleeps.confirm(connection, slept)
+
+    def scopes(self) -> frozenset[str]:
+        with self._reading() as connection:
+            looked = connection.execute(select(BASELINES.c.cluster).distinct())
+            asleep = select(SLEEPS.c.cluster).where(SLEEPS.c.closed_at.is_(None)).distinct()
+            return frozenset(one.cluster for one in (*looked, *connection.execute(asleep)))
 
     def tick_state(self, cluster: str, now: datetime) -> TickState:
-        with self._transaction() as connection:
+        with self._reading() as connection:
             mine = SLEEPS.c.cluster == cluster
             open_ = connection.execute(select(SLEEPS).where(mine, SLEEPS.c.closed_at.is_(None)))
             waiting = connection.execute(
-                select(SLEEPS).where(
+                select(SLEEPS)
+                .where(
                     mine,
                     SLEEPS.c.closed_at > now - KEPT_WAITING,
                     SLEEPS.c.outcome == "woken",
                     SLEEPS.c.waited_until.is_(None),
                 )
+                .order_by(SLEEPS.c.id)
             )
             holds = connection.execute(
                 select(HOLDS).where(HOLDS.c.cluster == cluster, HOLDS.c.until > now)
@@ -106,74 +128,32 @@ class SqlLedger:
             unfinished = connection.execute(
                 select(CHANGES).where(CHANGES.c.cluster == cluster, CHANGES.c.outcome.is_(None))
             )
-            baseline = connection.execute(select(BASELINES).where(BASELINES.c.cluster == cluster))
+            baseline = connection.execute(
+                select(BASELINES).where(BASELINES.c.cluster == cluster)
+            ).all()
             return TickState(
                 open={one.uid: rows.to_row(one) for one in open_},
-                waiting=[rows.to_row(one) for one in waiting],
+                waiting=list({one.uid: rows.to_row(one) for one in waiting}.values()),
                 holds={one.uid: Hold(one.uid, one.until, one.reason) for one in holds},
                 unfinished=[rows.to_change(one) for one in unfinished],
                 baseline={one.scope: Census(one.workloads, one.production) for one in baseline},
-                ready_times=_ready_times(connection, cluster, now),
+                looked_at=max((one.seen_at for one in baseline), default=None),
+                ready_times=sleeps.ready_times(connection, cluster, now),
             )
 
-    def mark_ready(self, cluster: str, ready: Mapping[str, datetime]) -> None:
-        self._waited(
-            cluster, {uid: {"ready_at": at, "waited_until": at} for uid, at in ready.items()}
-        )
+    def waited(self, cluster: str, found: Iterable[Waited]) -> None:
+        with self._writing() as connection:
+            sleeps.waited(connection, cluster, found)
 
-    def give_up_waiting(self, cluster: str, causes: Mapping[str, str], now: datetime) -> None:
-        self._waited(
-            cluster,
-            {uid: {"waited_until": now, "cause": why[:2000]} for uid, why in causes.items()},
-        )
-
-    def _waited(self, cluster: str, values: Mapping[str, Mapping[str, Any]]) -> None:
-        with self._transaction() as connection:
-            for uid, of_one in values.items():
-                connection.execute(
-                    update(SLEEPS)
-                    .where(
-                        SLEEPS.c.cluster == cluster,
-                        SLEEPS.c.uid == uid,
-                        SLEEPS.c.outcome == "woken",
-                        SLEEPS.c.waited_until.is_(None),
-                    )
-                    .values(**of_one)
-                )
-
-    def mark_gone(self, cluster: str, uids: Iterable[str], now: datetime) -> None:
-        self._update_open(cluster, uids, closed_at=now, outcome="gone")
-
-    def count_reverts(self, cluster: str, uids: Iterable[str]) -> None:
-        self._update_open(cluster, uids, reverts=SLEEPS.c.reverts + 1)
-
-    def _update_open(self, cluster: str, uids: Iterable[str], **values: Any) -> None:
-        with self._transaction() as connection:
-            connection.execute(
-                update(SLEEPS)
-                .where(
-                    SLEEPS.c.cluster == cluster,
-                    SLEEPS.c.uid.in_(list(uids)),
-                    SLEEPS.c.closed_at.is_(None),
-                )
-                .values(**values)
-            )
-
-    def set_holds(self, cluster: str, holds: Iterable[Hold]) -> None:
-        new = {one.uid: one for one in holds}
-        with self._transaction() as connection:
-            connection.execute(
-                delete(HOLDS).where(HOLDS.c.cluster == cluster, HOLDS.c.uid.in_(list(new)))
-            )
-            values = [
-                {"cluster": cluster, "uid": one.uid, "until": one.until, "reason": one.reason}
-                for one in new.values()
-            ]
-            if values:
-                connection.execute(insert(HOLDS), values)
+    def close_sleeps(
+        self, cluster: str, uids: Iterable[str], outcome: Ended, now: datetime
+    ) -> None:
+        with self._writing() as connection:
+            ended = update(SLEEPS).where(sleeps.is_open(cluster, uids))
+            connection.execute(ended.values(closed_at=now, outcome=outcome))
 
     def set_baseline(self, cluster: str, census: Mapping[str, Census], now: datetime) -> None:
-        with self._transaction() as connection:
+        with self._writing() as connection:
             connection.execute(
                 delete(BASELINES).where(
                     BASELINES.c.cluster == cluster, BASELINES.c.scope.in_(list(census))
@@ -193,7 +173,7 @@ class SqlLedger:
                 connection.execute(insert(BASELINES), values)
 
     def slept(self, cluster: str, since: datetime) -> list[Slept]:
-        with self._transaction() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 select(SLEEPS)
                 .where(
@@ -212,88 +192,32 @@ class SqlLedger:
         if key is not None:
             names = (CHANGES.c.namespace, CHANGES.c.kind, CHANGES.c.name)
             wanted.append(tuple_(*names) == tuple_(key.namespace, key.kind, key.name))
-        with self._transaction() as connection:
+        with self._reading() as connection:
             found = connection.execute(
                 select(CHANGES).where(and_(*wanted)).order_by(desc(CHANGES.c.id)).limit(limit)
             )
             return [rows.to_change(one) for one in found]
 
-    def prune(self, before: datetime) -> None:
-        with self._transaction() as connection:
-            connection.execute(delete(SLEEPS).where(SLEEPS.c.closed_at < before))
+    def prune(self, cluster: str, before: datetime) -> None:
+        with self._writing() as connection:
             connection.execute(
-                delete(CHANGES).where(CHANGES.c.at < before, CHANGES.c.outcome.is_not(None))
+                delete(SLEEPS).where(SLEEPS.c.cluster == cluster, SLEEPS.c.closed_at < before)
             )
-            connection.execute(delete(HOLDS).where(HOLDS.c.until < before))
-
-
-def _open_sleeps(connection: Connection, sleeps: Sequence[tuple[Change, int]]) -> None:
-    """One open row for each: a new one, or the one that is there with what may change of it."""
-    by_cluster: dict[str, list[str]] = {}
-    for change, _ in sleeps:
-        by_cluster.setdefault(change.key.cluster, []).append(change.uid)
-    present = {
-        (one.cluster, one.uid)
-        for cluster, uids in by_cluster.items()
-        for one in connection.execute(
-            select(SLEEPS.c.cluster, SLEEPS.c.uid).where(
-                SLEEPS.c.cluster == cluster,
-                SLEEPS.c.uid.in_(uids),
-                SLEEPS.c.closed_at.is_(None),
+            old = (CHANGES.c.cluster == cluster, CHANGES.c.at < before)
+            connection.execute(delete(CHANGES).where(*old, CHANGES.c.outcome.is_not(None)))
+            connection.execute(
+                delete(HOLDS).where(HOLDS.c.cluster == cluster, HOLDS.c.until < before)
             )
-        )
-    }
-    new = []
-    for change, id_ in sleeps:
-        if (change.key.cluster, change.uid) not in present:
-            new.append(rows.of_sleep(change, id_))
-            continue
-        connection.execute(
-            update(SLEEPS)
-            .where(
-                SLEEPS.c.cluster == change.key.cluster,
-                SLEEPS.c.uid == change.uid,
-                SLEEPS.c.closed_at.is_(None),
-            )
-            .values(**(rows.of_sleep(change, id_) if change.replace_memory else rows.later(change)))
-        )
-    if new:
-        connection.execute(insert(SLEEPS), new)
 
 
-def _closes(change: Any, outcome: Outcome) -> Any:
-    """What the outcome of a change means for the open sleep, None when nothing."""
-    mine = update(SLEEPS).where(
-        SLEEPS.c.cluster == change.cluster,
-        SLEEPS.c.uid == change.uid,
-        SLEEPS.c.closed_at.is_(None),
-    )
-    if change.action == "sleep" and outcome.result in ("failed", "skipped"):
-        # Only the row that this very change made: an earlier sleep goes on.
-        ended = mine.where(SLEEPS.c.begun_by == change.id)
-        return ended.values(closed_at=outcome.at, outcome="never-slept")
-    if outcome.result == "done" and change.action == "wake":
-        return mine.values(closed_at=outcome.at, outcome="woken")
-    if outcome.result == "done" and change.action == "forget":
-        return mine.values(closed_at=outcome.at, outcome="left-awake")
-    return None
-
-
-def _ready_times(
-    connection: Connection, cluster: str, now: datetime
-) -> dict[WorkloadKey, list[float]]:
-    found = connection.execute(
-        select(SLEEPS)
-        .where(
-            SLEEPS.c.cluster == cluster,
-            SLEEPS.c.closed_at > now - timedelta(days=90),
-            SLEEPS.c.ready_at.is_not(None),
-        )
-        .order_by(desc(SLEEPS.c.closed_at))
-    )
-    times: dict[WorkloadKey, list[float]] = {}
-    for one in found:
-        of_one = times.setdefault(rows.key_of(one), [])
-        if len(of_one) < READY_TIMES:
-            of_one.append((one.ready_at - one.closed_at).total_seconds())
-    return times
+def _set_holds(connection: Connection, changes: Sequence[Change]) -> None:
+    new = {(one.key.cluster, one.uid): one.hold for one in changes if one.hold is not None}
+    for cluster in {cluster for cluster, _ in new}:
+        uids = [uid for of, uid in new if of == cluster]
+        connection.execute(delete(HOLDS).where(HOLDS.c.cluster == cluster, HOLDS.c.uid.in_(uids)))
+    values = [
+        {"cluster": cluster, "uid": uid, "until": hold.until, "reason": hold.reason}
+        for (cluster, uid), hold in new.items()
+    ]
+    if values:
+        connection.execute(insert(HOLDS), values)

@@ -8,39 +8,40 @@ from typing import Protocol
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Hold
-from jobs.ledger.model import Change, Outcome, Slept, TickState
+from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
 
 
 class Ledger(Protocol):
     """What was done, by whom and why, and the second copy of every memory."""
 
     def begin(self, changes: Sequence[Change]) -> list[int]:
-        """Writes intents, and the memory of each sleep, in one transaction. Returns their ids.
+        """Writes intents, the memory of each sleep, its tries and holds, in one transaction.
+        Returns their ids.
 
-        A memory that is there already stays, unless its change replaces it.
+        A memory that is there already stays, unless its change replaces it. A hold takes the
+        place of an earlier one of the same workload; one that is past ends it.
         """
 
     def finish(self, outcomes: Iterable[Outcome]) -> None:
-        """Writes outcomes in one transaction. Doing it twice changes nothing."""
+        """Writes outcomes in one transaction. Doing it twice changes nothing.
+
+        The memory of a sleep that was done is the open one from then on, whatever another
+        process intended meanwhile.
+        """
 
     def tick_state(self, cluster: str, now: datetime) -> TickState:
         """All that a run has to know, read in one transaction."""
 
-    def mark_ready(self, cluster: str, ready: Mapping[str, datetime]) -> None:
-        """Woken workloads that are ready, by uid."""
+    def scopes(self) -> frozenset[str]:
+        """The clusters that anything is known of."""
 
-    def give_up_waiting(self, cluster: str, causes: Mapping[str, str], now: datetime) -> None:
-        """Woken workloads that nobody waits for any more, by uid with the cause."""
+    def waited(self, cluster: str, found: Iterable[Waited]) -> None:
+        """What waiting for woken workloads brought."""
 
-    def mark_gone(self, cluster: str, uids: Iterable[str], now: datetime) -> None:
-        """Workloads that were deleted while they slept."""
-
-    def count_reverts(self, cluster: str, uids: Iterable[str]) -> None:
-        """One more revert of the open sleep of each."""
-
-    def set_holds(self, cluster: str, holds: Iterable[Hold]) -> None:
-        """Holds in place of earlier ones of the same workloads; one that is past ends it."""
+    def close_sleeps(
+        self, cluster: str, uids: Iterable[str], outcome: Ended, now: datetime
+    ) -> None:
+        """Sleeps that ended without us."""
 
     def set_baseline(self, cluster: str, census: Mapping[str, Census], now: datetime) -> None:
         """What was listed, to compare the next run with."""
@@ -53,7 +54,7 @@ class Ledger(Protocol):
     ) -> list[Change]:
         """The latest changes, the last first."""
 
-    def prune(self, before: datetime) -> None:
+    def prune(self, cluster: str, before: datetime) -> None:
         """Deletes what ended before then."""
 
     def close(self) -> None:

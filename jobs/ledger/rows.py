@@ -8,6 +8,7 @@ from typing import Any
 from analyzer.model import WorkloadKey
 from analyzer.sleep.model import Memory, Row
 from jobs.ledger.model import Change, Slept
+from jobs.ledger.tables import SLEEPS
 
 
 def _clean(text: str) -> str:
@@ -104,16 +105,33 @@ def of_sleep(change: Change, id_: int) -> dict[str, Any]:
         "gpus": change.gpus,
         "usd_per_hour": change.usd_per_hour,
         "nodes": list(change.nodes),
-        "reverts": 0,
+        "scales": list(change.scales),
+        "reverts": int(change.reverted),
         "begun_by": id_,
     }
 
 
+def remembered(found: Any) -> dict[str, Any]:
+    """The part of a row of ``sleeps`` that the memory of a row of ``changes`` tells."""
+    memory = _to_memory(found.memory)
+    assert memory is not None  # noqa: S101 - a sleep has one
+    return {
+        "before": memory.before,
+        "slept_to": memory.slept_to,
+        "since": memory.since,
+        "by": memory.by,
+        "wake_at": memory.wake_at,
+        "begun_by": found.id,
+    }
+
+
 def later(change: Change) -> dict[str, Any]:
-    """What a second sleep of a sleeping workload may change: who asked, and until when."""
+    """What a second sleep of a sleeping workload may change: who asked, until when, and how often
+    it was tried."""
     memory = change.memory
     assert memory is not None  # noqa: S101 - a sleep has one
-    return {"by": _clean(memory.by), "wake_at": memory.wake_at}
+    values: dict[str, Any] = {"by": _clean(memory.by), "wake_at": memory.wake_at}
+    return values | ({"reverts": SLEEPS.c.reverts + 1} if change.reverted else {})
 
 
 def to_row(found: Any) -> Row:
@@ -129,6 +147,8 @@ def to_row(found: Any) -> Row:
         woken_at=found.closed_at if found.outcome == "woken" else None,
         ready_at=found.ready_at,
         nodes=tuple(found.nodes or ()),
+        scales=tuple(found.scales or ()),
+        cause=found.cause,
     )
 
 

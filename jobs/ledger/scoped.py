@@ -8,23 +8,28 @@ from datetime import datetime
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Hold, Row
-from jobs.ledger.model import Change, Outcome, Slept, TickState
+from analyzer.sleep.model import Row
+from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
 from jobs.ledger.port import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterLedger:
-    """``name`` is what the cluster is called, ``identity`` what tells it from another that was
-    called so at some time (a kubeconfig's context is switched easily); empty when unknown."""
+    """``name`` is what the cluster is called, ``scope`` what the ledger calls it."""
 
     ledger: Ledger
     name: str
-    identity: str = ""
+    scope: str
 
-    @property
-    def _scope(self) -> str:
-        return f"{self.name}#{self.identity}" if self.identity else self.name
+    @classmethod
+    def of(cls, ledger: Ledger, name: str, identity: str) -> ClusterLedger:
+        """``identity`` tells the cluster from another that was called so at some time (a
+        kubeconfig's context is switched easily). Empty for who may not ask: then it is the only
+        cluster that the ledger knows by this name. Raises ``LedgerError``."""
+        if identity:
+            return cls(ledger, name, f"{name}#{identity}")
+        known = [scope for scope in ledger.scopes() if scope.startswith(f"{name}#")]
+        return cls(ledger, name, known[0] if len(known) == 1 else name)
 
     def _named(self, key: WorkloadKey) -> WorkloadKey:
         return replace(key, cluster=self.name)
@@ -36,7 +41,7 @@ class ClusterLedger:
         return replace(change, key=self._named(change.key))
 
     def begin(self, changes: Sequence[Change]) -> list[int]:
-        scope = self._scope
+        scope = self.scope
         return self.ledger.begin(
             [replace(one, key=replace(one.key, cluster=scope)) for one in changes]
         )
@@ -45,7 +50,7 @@ class ClusterLedger:
         self.ledger.finish(outcomes)
 
     def tick_state(self, now: datetime) -> TickState:
-        state = self.ledger.tick_state(self._scope, now)
+        state = self.ledger.tick_state(self.scope, now)
         return replace(
             state,
             open={uid: self._row(row) for uid, row in state.open.items()},
@@ -54,24 +59,18 @@ class ClusterLedger:
             ready_times={self._named(key): times for key, times in state.ready_times.items()},
         )
 
-    def mark_ready(self, ready: Mapping[str, datetime]) -> None:
-        self.ledger.mark_ready(self._scope, ready)
+    def waited(self, found: Iterable[Waited]) -> None:
+        self.ledger.waited(self.scope, found)
 
-    def give_up_waiting(self, causes: Mapping[str, str], now: datetime) -> None:
-        self.ledger.give_up_waiting(self._scope, causes, now)
+    def close_sleeps(self, uids: Iterable[str], outcome: Ended, now: datetime) -> None:
+        self.ledger.close_sleeps(self.scope, uids, outcome, now)
 
-    def mark_gone(self, uids: Iterable[str], now: datetime) -> None:
-        self.ledger.mark_gone(self._scope, uids, now)
-
-    def count_reverts(self, uids: Iterable[str]) -> None:
-        self.ledger.count_reverts(self._scope, uids)
-
-    def set_holds(self, holds: Iterable[Hold]) -> None:
-        self.ledger.set_holds(self._scope, holds)
+    def prune(self, before: datetime) -> None:
+        self.ledger.prune(self.scope, before)
 
     def set_baseline(self, census: Mapping[str, Census], now: datetime) -> None:
-        self.ledger.set_baseline(self._scope, census, now)
+        self.ledger.set_baseline(self.scope, census, now)
 
     def slept(self, since: datetime) -> list[Slept]:
-        found = self.ledger.slept(self._scope, since)
+        found = self.ledger.slept(self.scope, since)
         return [replace(one, key=self._named(one.key)) for one in found]

@@ -69,6 +69,7 @@ SLEEPS = Table(
     Column("gpus", Float, nullable=False),
     Column("usd_per_hour", Float),
     Column("nodes", Json, nullable=False),
+    Column("scales", Json, nullable=False),
     Column("reverts", Integer, nullable=False, server_default=text("0")),
     Column("begun_by", _ID),
     Column("closed_at", Moment),

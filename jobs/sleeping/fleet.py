@@ -10,7 +10,7 @@ from analyzer.collect.facts import ObjectRef
 from analyzer.model import Workload, WorkloadKey
 from analyzer.sleep.model import Target
 from jobs.kinds.kind import Kind
-from jobs.sleeping.objects import Item, gitops_of, read_item
+from jobs.sleeping.objects import Item, read_item
 
 SYSTEM = "kube-system"
 
@@ -87,6 +87,7 @@ class Fleet:
             setting=item.setting,
             changed_by=item.changed_by,
             is_ready=item.is_ready,
+            held_by=item.held or target.held_by,
         )
 
 
@@ -151,6 +152,13 @@ def _held(lists: Lists) -> tuple[dict[ObjectRef, ObjectRef], dict[ObjectRef, str
         for controlled in item.controls:
             roots[controlled] = ref
             held[controlled] = f"scaled by {ref.kind} {ref.name}"
+        missing = [one for one in item.controls if one not in lists.items]
+        if missing:
+            # Nobody knows then whether that is production.
+            told = f"{missing[0].kind} {missing[0].name}, which it scales, cannot be read"
+            held.setdefault(ref, told)
+        elif item.held:
+            held.setdefault(ref, item.held)
     for ref, (_, owner) in lists.autoscaled.items():
         # KEDA's own autoscaler: the target is KEDA's, also when ScaledObjects cannot be listed.
         if owner is not None and ref not in roots:
@@ -174,7 +182,8 @@ def _target(cluster: str, item: Item, around: _Around) -> Target:
         source = next((one for one in around.members if one.ref in item.controls), item)
     gpus, replicas = item.gpus, _replicas(item)
     if source is not item:
-        gpus = source.gpus if item.kind.counts else source.gpus * (_replicas(source) or 1)
+        gpus = source.gpus
+        replicas = replicas if item.kind.counts else _replicas(source)
     held = around.held_by
     if not held and not around.namespace.known:
         held = f"namespace {item.ref.namespace} cannot be read, so its labels are unknown"
@@ -192,11 +201,13 @@ def _target(cluster: str, item: Item, around: _Around) -> Target:
         ),
         held_by=held,
         autoscaler=f"HorizontalPodAutoscaler {around.autoscaler}" if around.autoscaler else "",
-        gitops=gitops_of(item.labels, item.annotations),
+        gitops=item.gitops,
         startup=source.startup,
         changed_by=item.changed_by,
         is_ready=item.is_ready if source is item else _ready_elsewhere(source),
         model=source.model,
+        scales=tuple(f"{one.kind}/{one.name}" for one in item.controls),
+        has_pods=source.has_pods,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Any
 from analyzer.collect.cluster.objects import Manifest, moment, owner_of
 from analyzer.collect.facts import ObjectRef
 from analyzer.sleep.annotations import has_memory
+from analyzer.sleep.gitops import REVERTERS
 from analyzer.sleep.model import Owner, Setting
 from jobs.kinds.kind import Kind, PodGroup, at, gpus_of, labels_of, startup_of
 
@@ -38,6 +39,9 @@ class Item:
     model: str
     is_ready: bool | None
     changed_by: str
+    gitops: Owner | None
+    has_pods: bool | None
+    held: str
 
 
 def read_item(kind: Kind, manifest: Manifest) -> Item:
@@ -46,6 +50,9 @@ def read_item(kind: Kind, manifest: Manifest) -> Item:
     annotations = metadata.get("annotations") or _NOTHING
     groups = kind.groups(manifest)
     gpus = gpus_of(groups)
+    labels = metadata.get("labels") or _NOTHING
+    gitops = gitops_of(labels, annotations, managers_of(metadata))
+    setting = kind.setting(manifest)
     return Item(
         ref=ObjectRef(
             metadata.get("namespace", ""), kind.name, metadata["name"], kind.resource.api_version
@@ -54,20 +61,23 @@ def read_item(kind: Kind, manifest: Manifest) -> Item:
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         created_at=moment(metadata.get("creationTimestamp")),
-        labels=metadata.get("labels") or _NOTHING,
+        labels=labels,
         annotations={name: text for name, text in annotations.items() if name not in _UNKEPT},
         pod_labels=labels_of(groups),
         owner=owner_of(metadata),
         controls=kind.controls(manifest),
-        setting=kind.setting(manifest),
+        setting=setting,
         gpus=gpus,
         startup=startup_of(groups) if gpus else None,
         model=_model(groups) if gpus else "",
         is_ready=kind.is_ready(manifest),
         # Asked for only where it matters who did it.
         changed_by=_changed_by(kind, metadata)
-        if has_memory(annotations) or kind.is_stopped(kind.setting(manifest))
+        if gitops or has_memory(annotations) or kind.is_stopped(setting)
         else "",
+        gitops=gitops,
+        has_pods=kind.has_pods(manifest),
+        held=kind.held(manifest),
     )
 
 
@@ -110,7 +120,14 @@ def _has(fields: Any, path: Sequence[str]) -> bool:
     return at(fields, path) is not None if isinstance(fields, Mapping) else False
 
 
-def gitops_of(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Owner | None:
+def managers_of(metadata: Manifest) -> frozenset[str]:
+    """The clients that set any field."""
+    return frozenset(str(entry.get("manager", "")) for entry in metadata.get("managedFields") or ())
+
+
+def gitops_of(
+    labels: Mapping[str, str], annotations: Mapping[str, str], managers: Collection[str]
+) -> Owner | None:
     """The Argo CD application or Flux object that applies this one, None when there is no sign.
 
     https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
@@ -131,4 +148,8 @@ def gitops_of(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Owne
             namespace = labels.get(f"{prefix}/namespace", "")
             told = f"{what} {namespace}/{name}" if namespace else f"{what} {name}"
             return Owner("Flux", told, f"{prefix}/name")
+    if not REVERTERS["Argo CD"].isdisjoint(managers):
+        # Argo CD's way of tracking by default; others set that label as well.
+        instance = labels.get("app.kubernetes.io/instance", "unknown")
+        return Owner("Argo CD", instance, "managedFields")
     return None

@@ -13,7 +13,7 @@ from analyzer.collect.cluster.api import Forbidden, KubeApi, NotFound
 from analyzer.collect.cluster.objects import owner_of
 from analyzer.collect.cluster.resources import NAMESPACES, Resource
 from analyzer.collect.facts import ObjectRef
-from analyzer.errors import SourceError
+from analyzer.errors import BadAnswer, SourceError
 from jobs.kinds.kind import Kind, at
 from jobs.sleeping.fleet import SYSTEM, Fleet, Lists, Namespace, Problem, joined
 from jobs.sleeping.objects import Item, read_item
@@ -73,11 +73,15 @@ def read_fleet(
 
 
 def read_identity(api: KubeApi) -> str:
-    """``Fleet.identity`` by itself, for those who may not list namespaces."""
+    """``Fleet.identity`` by itself, for those who may not list namespaces; empty for who may not
+    ask for it. Raises ``SourceError`` when there is no answer: not to know it just now is no
+    reason to take a cluster for another one."""
     try:
         return str(api.get(f"{NAMESPACES.path}/{SYSTEM}")["metadata"]["uid"])
-    except (SourceError, KeyError, TypeError):
+    except (Forbidden, NotFound):
         return ""
+    except (KeyError, TypeError) as error:
+        raise BadAnswer(f"namespace {SYSTEM} has no uid") from error
 
 
 def select_uids(
@@ -111,7 +115,7 @@ def _read_kind(reading: _Reading, kind: Kind, scope: str) -> None:
     def keep(manifest: dict[str, Any]) -> Item | None:
         try:
             return read_item(kind, manifest)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             unreadable.append(str(at(manifest, ("metadata", "name"))))
             return None
 

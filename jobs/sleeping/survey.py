@@ -72,7 +72,10 @@ class Survey:
         """What the last minutes say of one workload."""
         if not self.pods_known:
             return Busy("unknown", "; ".join(self.problems) or "its pods were not read")
-        return activity.of(self.pods.get(target.uid, ()), busy_above)
+        pods = self.pods.get(target.uid, ())
+        if not pods and target.has_pods is not False:
+            return Busy("unknown", "its pods were not found")
+        return activity.of(pods, busy_above)
 
 
 def survey(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
+from analyzer.model import WorkloadKey
 from analyzer.sleep import wake
 from analyzer.sleep.busy import BusyRules, defer
 from analyzer.sleep.case import Case
@@ -18,7 +20,22 @@ from jobs.sleeping.act import act, acts
 from jobs.sleeping.fleet import Fleet, Problem
 from jobs.sleeping.survey import Activity, Survey, survey
 from jobs.sleeping.view import Site, View, look
-from jobs.sleeping.watch import follow_up, settle
+from jobs.sleeping.watch import Followed, follow_up, settle
+
+KEPT = timedelta(days=400)
+"""How long the ledger keeps what ended: a year, and what a report of it compares with."""
+
+ASKED = frozenset({"person", "excluded", "keep-awake"})
+"""Why something is woken because a person said so."""
+
+
+class _Workload(Protocol):
+    @property
+    def key(self) -> WorkloadKey: ...
+
+
+Of = TypeVar("Of", bound=_Workload)
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,7 @@ class Report:
     results: tuple[Result, ...] = ()
     problems: tuple[Problem, ...] = ()
     refused: str = ""
-    late: tuple[tuple[str, str], ...] = ()
-    """Workloads that are not ready past their deadline, each with the cause."""
+    followed: Followed = field(default_factory=Followed)
 
     @property
     def failures(self) -> list[str]:
@@ -42,9 +58,9 @@ class Report:
             if one.outcome in ("failed", "unknown")
         ]
         problems = [f"{one.subject}: {one.message}" for one in self.problems]
-        late = [f"{name}: not ready in time: {cause}" for name, cause in self.late]
+        late = [f"{name}: not ready in time: {cause}" for name, cause in self.followed.late]
         refused = [f"nothing was put to sleep: {self.refused}"] if self.refused else []
-        return problems + refused + failed + late
+        return problems + refused + failed + late + list(self.followed.orphans)
 
 
 def run_once(site: Site, now: datetime, accept_change: bool = False) -> Report:
@@ -55,9 +71,10 @@ def run_once(site: Site, now: datetime, accept_change: bool = False) -> Report:
     """
     view = look(site, now)
     settle(view)
-    found = cases(view)
+    problems = list(view.problems)
+    found = cases(view, problems)
     by_uid = {case.target.uid: case for case in found}
-    decided = [decide(case, site.rules) for case in found]
+    decided = each(found, lambda case: decide(case, site.rules), problems)
     census = census_of(view.fleet, decided, site.config.gpus_only)
     refused = "" if accept_change else refusal(view.state.baseline, census, limits(site))
     decided = [_refuse(one, refused) for one in decided]
@@ -66,15 +83,32 @@ def run_once(site: Site, now: datetime, accept_change: bool = False) -> Report:
     surveyed = survey(site.api, view.fleet, falling, site.prices) if falling else Survey()
     decided = cap(_defer(view, decided, surveyed, by_uid), limits(site))
     results = act(view, [one for one in decided if acts(one)], surveyed, SCHEDULE)
-    late = follow_up(view, results, by_uid)
-    if not refused and view.ledger is not None:
+    if refused:
+        # A list that shrank all at once says nothing of what was deleted.
+        view = replace(view, fleet=replace(view.fleet, scopes={}))
+    followed = follow_up(view, by_uid, {one.decided.target.uid for one in results})
+    if not refused:
         _remember(view, census)
-    return Report(site.name, tuple(decided), tuple(results), view.problems, refused, late)
+    return Report(site.name, tuple(decided), tuple(results), tuple(problems), refused, followed)
 
 
-def cases(view: View) -> list[Case]:
-    """Every workload's case. Those that sleep by schedule are woken as their wave is planned."""
-    own = [view.case(target) for target in view.fleet.targets.values()]
+def each(many: Iterable[Of], what: Callable[[Of], Made], problems: list[Problem]) -> list[Made]:
+    """What becomes of each workload. One that nobody foresaw is named among the problems, and
+    keeps no other from waking."""
+    made = []
+    for one in many:
+        try:
+            made.append(what(one))
+        except Exception as error:  # noqa: BLE001 - see above
+            told = f"cannot be decided on, and is left alone: {type(error).__name__}: {error}"
+            problems.append(Problem(str(one.key), told))
+    return made
+
+
+def cases(view: View, problems: list[Problem]) -> list[Case]:
+    """Every workload's case; ``problems`` are added to. Those that sleep by schedule are woken as
+    their wave is planned."""
+    own = each(view.fleet.targets.values(), view.case, problems)
     starts = wake.plan(_sleeping(own, view), view.site.config.wake_gpus)
     planned = []
     for case in own:
@@ -99,11 +133,13 @@ def _sleeping(cases_: Sequence[Case], view: View) -> list[wake.Waking]:
 
 def waking_of(case: Case, ready_by: datetime) -> wake.Waking:
     """A sleeping workload as the planning of waves sees it."""
-    before = case.memory.before if case.memory else case.target.setting
+    row = case.known.row
+    freed = case.target.freed(case.memory) if case.memory else case.target.gpus
     return wake.Waking(
         uid=case.target.uid,
         ready_by=ready_by,
-        gpus=case.target.gpus_at(before),
+        # What an autoscaler had scaled is known only from when it fell asleep.
+        gpus=row.gpus if row else freed,
         lead=case.known.lead,
         priority=case.known.wishes.wake_priority,
         name=str(case.target.key),
@@ -141,25 +177,41 @@ def _refuse(one: Decided, why: str) -> Decided:
 
 def _admit(view: View, decided: Sequence[Decided], by_uid: Mapping[str, Case]) -> list[Decided]:
     """The decisions with the Wakes beyond the GPU budget left for a later tick. What a person
-    asked for is not held back."""
-    budget, since = view.site.config.wake_gpus, view.now - view.site.config.ready_deadline
+    asks for is not held back."""
+    budget = view.site.config.wake_gpus
     if not budget:
         return list(decided)
-    starting = sum(
-        row.gpus for row in view.state.waiting if row.woken_at is not None and row.woken_at > since
-    )
-    due = [
-        waking_of(by_uid[one.target.uid], view.now)
-        for one in decided
-        if isinstance(one.decision, Wake)
-    ]
-    admitted = wake.admit(due, starting, budget)
+    waking = {one.target.uid: one for one in decided if isinstance(one.decision, Wake)}
+    asked = {uid for uid, one in waking.items() if one.decision.reason in ASKED}
+    starting = _starting(view, by_uid) + sum(_waking(by_uid[uid]).gpus for uid in asked)
+    due = [_waking(by_uid[uid]) for uid in waking.keys() - asked]
+    admitted = asked | wake.admit(due, starting, budget)
+    leave = Leave("waiting-for-gpus", f"at most {budget:g} GPUs start at a time")
     return [
-        replace(one, decision=Leave("waiting-for-gpus", f"at most {budget:g} GPUs start at a time"))
-        if isinstance(one.decision, Wake) and one.target.uid not in admitted
+        replace(one, decision=leave)
+        if one.target.uid in waking and one.target.uid not in admitted
         else one
         for one in decided
     ]
+
+
+def _waking(case: Case) -> wake.Waking:
+    """A workload that is due; by when it is to be ready, now at the latest."""
+    following = None if case.schedule.awake(case.now) else case.schedule.next_awake(case.now)
+    return waking_of(case, following or case.now)
+
+
+def _starting(view: View, by_uid: Mapping[str, Case]) -> float:
+    """GPUs of workloads that were woken and are not ready yet, as far as anybody can tell."""
+    gpus = 0.0
+    for row in view.state.waiting:
+        case = by_uid.get(row.uid)
+        patience = view.site.config.ready_deadline
+        if case is not None and case.target.is_ready is None:
+            patience = min(patience, case.known.lead)
+        if row.woken_at is not None and view.now - row.woken_at < patience:
+            gpus += row.gpus
+    return gpus
 
 
 def _defer(
@@ -176,17 +228,18 @@ def _defer(
     )
     deferred = []
     for one in decided:
-        if isinstance(one.decision, Sleep) and one.decision.reason != "reverted":
+        if isinstance(one.decision, Sleep):
             busy = surveyed.busy(one.target, activity, config.busy_utilisation)
-            schedule = by_uid[one.target.uid].schedule
-            one = defer(one, busy, schedule, rules, view.now)  # noqa: PLW2901
+            one = defer(one, busy, rules, by_uid[one.target.uid])  # noqa: PLW2901
         deferred.append(one)
     return deferred
 
 
 def _remember(view: View, census: Mapping[str, Census]) -> None:
+    if view.ledger is None or view.site.dry_run:
+        return
     try:
-        if view.ledger is not None:
-            view.ledger.set_baseline(census, view.now)
+        view.ledger.set_baseline(census, view.now)
+        view.ledger.prune(view.now - KEPT)
     except LedgerError:
         pass  # the older one stands

@@ -6,18 +6,21 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from analyzer.collect.cluster.api import Conflict, KubeApi, Request
 from analyzer.errors import SourceError
-from analyzer.sleep.model import Decided, Leave, Memory, Setting, Sleep, Wake
+from analyzer.sleep.model import Decided, Hold, Leave, Memory, Setting, Sleep, Wake
 from analyzer.sleep.words import shown
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome
 from jobs.ledger.scoped import ClusterLedger
 
 log = logging.getLogger("gpu_thrift.changes")
+
+CONTESTED = timedelta(days=7)
+"""How long a workload is left alone after a GitOps tool undid its sleep too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Trail:
     """By uid."""
     api_version: Callable[[Decided], str] = lambda _: ""
     problems: list[str] = field(default_factory=list)
-    _ids: dict[str, int] = field(default_factory=dict)
+    _ids: dict[str, list[int]] = field(default_factory=dict)
+    """Of each workload the intents of this run, by uid; the last one is meant."""
 
     def begin(self, decided: Sequence[Decided]) -> dict[int, str]:
         """Writes down what is about to be done, all at once. Returns, by index, why one may not be
@@ -57,13 +61,20 @@ class Trail:
             self._note(str(error))
             why = f"not begun without the ledger: {error}"
             return {i: why for i, one in enumerate(decided) if isinstance(one.decision, Sleep)}
-        self._ids |= {one.target.uid: id_ for one, id_ in zip(decided, ids, strict=True)}
+        for one, id_ in zip(decided, ids, strict=True):
+            self._ids.setdefault(one.target.uid, []).append(id_)
         return {}
 
+    def resume(self, change: Change) -> None:
+        """Goes on with what another run began."""
+        self.who = change.who
+        self._ids[change.uid] = [change.id]
+
     def _change(self, decided: Decided) -> Change:
-        decision, target = decided.decision, decided.target
+        decision, target, at = decided.decision, decided.target, self.clock()
         worth = self.worth.get(target.uid, Worth())
         memory = memory_of(decided)
+        freed = target.freed(memory) if memory else 0.0
         return Change(
             key=target.key,
             uid=target.uid,
@@ -72,16 +83,19 @@ class Trail:
             why=f"{decision.reason}: {decision.evidence}",
             from_=target.setting,
             to=after(decided),
-            at=self.clock(),
+            at=at,
             run_id=self.run,
             memory=memory,
-            gpus=target.gpus,
-            usd_per_hour=worth.usd_per_hour,
+            gpus=freed,
+            usd_per_hour=_share(worth.usd_per_hour, freed, target.gpus),
             nodes=worth.nodes,
+            scales=target.scales,
             # Only a workload that was awake of its own may give the ledger a new memory.
             replace_memory=isinstance(decision, Sleep)
             and decision.reason != "reverted"
-            and not target.is_stopped,
+            and target.setting != decision.memory.slept_to,
+            reverted=decision.reason == "reverted",
+            hold=hold_of(decided, at),
         )
 
     def finish(self, results: Iterable[tuple[Decided, str, str]]) -> None:
@@ -92,8 +106,10 @@ class Trail:
         for decided, result, detail in results:
             level = logging.INFO if result == "done" else logging.WARNING
             self._log(level, decided, result, detail)
-            if decided.target.uid in self._ids and result != "unknown":
-                outcomes.append(Outcome(self._ids[decided.target.uid], at, result, detail))
+            ids = self._ids.get(decided.target.uid, [])
+            outcomes += [Outcome(id_, at, "superseded") for id_ in ids[:-1]]
+            if ids and result != "unknown":
+                outcomes.append(Outcome(ids[-1], at, result, detail))
         if not outcomes or self.ledger is None:
             return
         try:
@@ -103,7 +119,8 @@ class Trail:
 
     def tell(self, api: KubeApi, decided: Decided, at: datetime) -> None:
         """Posts the Event. A change that was made stands without it."""
-        event = event_of(decided, self.api_version(decided), self.who, at)
+        ids = self._ids.get(decided.target.uid, [])
+        event = event_of(decided, self.api_version(decided), self.who, at, ids[-1] if ids else 0)
         path = f"/api/v1/namespaces/{decided.target.key.namespace}/events"
         try:
             api.send(Request(path, method="POST", body=event))
@@ -166,6 +183,28 @@ def memory_of(decided: Decided) -> Memory | None:
     return decision.memory
 
 
+def hold_of(decided: Decided, now: datetime) -> Hold | None:
+    """The hold that a decision means, written down with its intent."""
+    uid, decision = decided.target.uid, decided.decision
+    if isinstance(decision, Sleep):
+        # A person's word ends what held before.
+        return Hold(uid, now, "person") if decision.reason == "person" else None
+    if isinstance(decision, Wake):
+        if decision.keep_awake is not None:
+            return Hold(uid, decision.keep_awake, "person")
+        return Hold(uid, decision.early_until, "woken-early") if decision.early_until else None
+    forget = decision.forget
+    if forget is not None and forget.contested:
+        return Hold(uid, now + CONTESTED, "reverted")
+    until = forget.keep_awake if forget else None
+    return Hold(uid, until, "person") if until else None
+
+
+def _share(usd_per_hour: float | None, freed: float, held: float) -> float | None:
+    """What a part of the GPUs costs."""
+    return usd_per_hour * min(1.0, freed / held) if usd_per_hour is not None and held else None
+
+
 def after(decided: Decided) -> Setting:
     """The setting that the object has once the decision is carried out."""
     decision = decided.decision
@@ -187,15 +226,17 @@ _REASONS = {
 }
 
 
-def event_of(decided: Decided, api_version: str, who: str, at: datetime) -> dict[str, Any]:
-    """A core/v1 Event. Its name follows from what was done, so that a second try is the same one.
+def event_of(
+    decided: Decided, api_version: str, who: str, at: datetime, change: int
+) -> dict[str, Any]:
+    """A core/v1 Event. Its name follows from the change's number in the ledger, else from its
+    time, so that posting it twice makes one.
 
     https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
     """
     target, action = decided.target, action_of(decided)
-    memory = memory_of(decided)
-    since = memory.since.isoformat() if memory else at.isoformat()
-    digest = hashlib.sha256(f"{target.uid} {action} {since}".encode()).hexdigest()[:16]
+    number = f"{target.uid} {action} {change or at.isoformat()}"
+    digest = hashlib.sha256(number.encode()).hexdigest()[:16]
     stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from analyzer.collect.cluster.api import KubeApi
 from analyzer.collect.pools import NodeClasses
 from analyzer.config import SleepConfig
+from analyzer.errors import SourceError
 from analyzer.pricing import PriceBook
 from analyzer.sleep import wake
 from analyzer.sleep.annotations import read_wishes
@@ -83,9 +84,9 @@ def look(site: Site, now: datetime) -> View:
     configured = site.only or site.config.namespaces
     if not configured:
         fleet = read_fleet(site.api, site.name, site.kinds)
-        ledger, state, problems = _from_ledger(site, fleet.identity, now)
+        ledger, state, problems = _from_ledger(site, fleet if fleet.namespaces else None, now)
         return View(site, fleet, state, ledger, (*problems, *fleet.problems), now)
-    ledger, state, problems = _from_ledger(site, read_identity(site.api), now)
+    ledger, state, problems = _from_ledger(site, None, now)
     # What was put to sleep in a namespace that is configured no more has to be woken.
     asleep = sorted({row.key.namespace for row in state.open.values()}) if not site.only else []
     fleet = read_fleet(site.api, site.name, site.kinds, [*configured, *asleep])
@@ -93,12 +94,13 @@ def look(site: Site, now: datetime) -> View:
 
 
 def _from_ledger(
-    site: Site, identity: str, now: datetime
+    site: Site, fleet: Fleet | None, now: datetime
 ) -> tuple[ClusterLedger | None, TickState, list[Problem]]:
     try:
-        ledger = ClusterLedger(site.open_ledger(), site.name, identity)
+        identity = fleet.identity if fleet else read_identity(site.api)
+        ledger = ClusterLedger.of(site.open_ledger(), site.name, identity)
         state = ledger.tick_state(now)
-    except LedgerError as error:
+    except (LedgerError, SourceError) as error:
         told = "nothing is put to sleep until it can; what sleeps is woken all the same"
         return None, TickState(), [Problem("ledger", f"{error}; {told}")]
     pending = {change.uid for change in state.unfinished if change.action == "sleep"}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 
 from analyzer.environment import NO_SIGN
 from analyzer.errors import SourceError
+from analyzer.sleep import wake
 from analyzer.sleep.annotations import ASLEEP_SINCE, has_memory
 from analyzer.sleep.case import Case, may_be_ours
-from analyzer.sleep.model import Decided, Forget, Hold, Leave, Memory, Row, Sleep, Target, Wake
-from jobs.actuator import Result
+from analyzer.sleep.model import Decided, Forget, Leave, Memory, Row, Sleep, Target, Wake
 from jobs.ledger.errors import LedgerError
-from jobs.ledger.model import Change, Outcome
+from jobs.ledger.model import Change, Outcome, Waited
 from jobs.sleeping.act import run_id
 from jobs.sleeping.pods import causes, read_pods
 from jobs.sleeping.trail import Trail
@@ -21,14 +22,14 @@ from jobs.sleeping.view import View
 SETTLED_AFTER = timedelta(minutes=2)
 """An intent without an outcome that is younger may be another process at work right now."""
 
-CONTESTED = timedelta(days=7)
-"""How long a workload is left alone after a GitOps tool undid its sleep too often."""
+WATCHING = timedelta(minutes=5)
+"""Runs that are further apart do not tell how long a workload took to become ready."""
 
 
 def settle(view: View) -> None:
     """Finds out what became of changes that a process began and did not live to finish."""
     old = [one for one in view.state.unfinished if view.now - one.at > SETTLED_AFTER]
-    if not old or view.ledger is None:
+    if not old or view.ledger is None or view.site.dry_run:
         return
     trail = Trail(view.ledger, "", run_id(), view.site.clock)
     outcomes = []
@@ -41,7 +42,7 @@ def settle(view: View) -> None:
             Outcome(change.id, view.site.clock(), "done" if done else "skipped", "settled later")
         )
         if done and target is not None:
-            trail.who = change.who
+            trail.resume(change)
             kind = view.fleet.kind_of(target)
             trail.api_version = lambda _, kind=kind: kind.resource.api_version  # type: ignore[misc]
             trail.tell(view.site.api, _decided(change, target), change.at)
@@ -88,56 +89,106 @@ def is_read(view: View, kind_name: str, namespace: str) -> bool:
     return False
 
 
-def follow_up(
-    view: View, results: Sequence[Result], cases: Mapping[str, Case]
-) -> tuple[tuple[str, str], ...]:
-    """Writes down what the run learnt. Returns the workloads that are not ready past their
-    deadline, each with its cause."""
-    late, ready, given_up = _readiness(view)
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a look around after the run found: workloads that are not ready past their deadline,
+    each with its cause, and those that a deleted autoscaler left asleep."""
+
+    late: tuple[tuple[str, str], ...] = ()
+    orphans: tuple[str, ...] = ()
+
+
+def follow_up(view: View, cases: Mapping[str, Case], changed: Collection[str]) -> Followed:
+    """Looks after what was woken and what ended without us, and writes it down.
+
+    ``cases`` are by uid, ``changed`` the uids that this run changed.
+    """
+    late, waited = readiness(view)
+    left = orphans(view)
+    found = Followed(late, tuple(left.values()))
     if view.ledger is None or view.site.dry_run:
-        return late
+        return found
     try:
-        remember_results(view, results, cases)
-        if ready:
-            view.ledger.mark_ready(ready)
-        if given_up:
-            view.ledger.give_up_waiting(given_up, view.now)
-        gone = [
-            uid
-            for uid, row in view.state.open.items()
-            if uid not in view.fleet.targets and is_read(view, row.key.kind, row.key.namespace)
-        ]
+        if waited:
+            view.ledger.waited(waited)
+        gone = [uid for uid, row in view.state.open.items() if _is_gone(view, row)]
+        gone = [uid for uid in gone if uid not in left]
         if gone:
-            view.ledger.mark_gone(gone, view.now)
+            view.ledger.close_sleeps(gone, "gone", view.now)
+        awake = [uid for uid in view.state.open if _is_over(cases.get(uid))]
+        awake = [uid for uid in awake if uid not in changed]
+        if awake:
+            view.ledger.close_sleeps(awake, "left-awake", view.now)
     except LedgerError:
         pass  # nothing of this is lost: the next tick learns it again
-    return late
+    return found
+
+
+def _is_gone(view: View, row: Row) -> bool:
+    deleted = row.uid not in view.fleet.targets
+    return deleted and is_read(view, row.key.kind, row.key.namespace)
+
+
+def _is_over(case: Case | None) -> bool:
+    """Whether a workload bears no sign of the sleep that the ledger still has open."""
+    row = case.known.row if case else None
+    return case is not None and case.memory is None and row is not None and not row.pending
+
+
+def orphans(view: View) -> dict[str, str]:
+    """What a deleted autoscaler left at zero, by uid of the autoscaler, in words."""
+    gone = [row for row in view.state.open.values() if row.scales and _is_gone(view, row)]
+    if not gone:
+        return {}
+    stopped = {
+        (target.key.namespace, f"{target.key.kind}/{target.key.name}")
+        for target in view.fleet.targets.values()
+        if target.is_stopped and not target.held_by
+    }
+    found = {}
+    for row in gone:
+        left = [one for one in row.scales if (row.key.namespace, one) in stopped]
+        if left:
+            names = ", ".join(left)
+            found[row.uid] = (
+                f"{row.key}: deleted while it slept, and {names} is at 0 still: "
+                "give it its replicas by hand"
+            )
+    return found
 
 
 Late = tuple[tuple[str, str], ...]
 
 
-def _readiness(view: View) -> tuple[Late, dict[str, datetime], dict[str, str]]:
-    """Late ones with causes; by uid, those ready now, and those given up with the cause."""
-    ready: dict[str, datetime] = {}
+def readiness(view: View) -> tuple[Late, list[Waited]]:
+    """Workloads that are late, with their causes, and what waiting brought."""
+    now, config = view.now, view.site.config
+    looked = view.state.looked_at
+    # Somebody who was away does not know when it happened.
+    watching = looked is not None and now - looked <= WATCHING
+    found: list[Waited] = []
     overdue: list[Row] = []
-    given_up: dict[str, str] = {}
-    deadline = view.now - view.site.config.ready_deadline
     for row in view.state.waiting:
         target = view.fleet.targets.get(row.uid)
+        lasted = now - row.woken_at if row.woken_at else timedelta(0)
         if target is None or target.is_stopped:
             if is_read(view, row.key.kind, row.key.namespace):
-                given_up[row.uid] = "stopped or deleted before it was ready"
+                why = "stopped or deleted before it was ready"
+                found.append(Waited(row.uid, until=now, cause=why))
         elif target.is_ready:
-            ready[row.uid] = view.now
-        elif row.woken_at is not None and row.woken_at < deadline:
+            found.append(Waited(row.uid, ready_at=now if watching else None, until=now))
+        elif lasted > config.ready_deadline:
+            over = now if lasted > max(wake.LONGEST, config.ready_deadline) else None
             if target.is_ready is None:
-                given_up[row.uid] = "nothing tells whether it is ready"
-            else:
+                why = "nothing tells whether it is ready"
+                found.append(Waited(row.uid, until=now, cause=why))
+            elif not row.cause:
                 overdue.append(row)
+            elif over:
+                found.append(Waited(row.uid, until=over))
     told = _causes(view, overdue)
-    given_up |= told
-    return tuple((str(row.key), told[row.uid]) for row in overdue), ready, given_up
+    found += [Waited(row.uid, cause=told[row.uid]) for row in overdue]
+    return tuple((str(row.key), told[row.uid]) for row in overdue), found
 
 
 def _causes(view: View, rows: Iterable[Row]) -> dict[str, str]:
@@ -152,41 +203,3 @@ def _causes(view: View, rows: Iterable[Row]) -> dict[str, str]:
         target.uid: causes(pods[target.uid]) if pods.get(target.uid) else "it has no pods yet"
         for target in targets
     }
-
-
-def remember_results(view: View, results: Sequence[Result], cases: Mapping[str, Case]) -> None:
-    """Holds and reverts that follow from what was done. Raises ``LedgerError``."""
-    if view.ledger is None:
-        return
-    holds, reverted = [], []
-    for result in results:
-        if result.outcome != "done":
-            continue
-        uid, decision = result.decided.target.uid, result.decided.decision
-        hold = _hold(uid, decision, cases.get(uid), view.now)
-        if hold is not None:
-            holds.append(hold)
-        if isinstance(decision, Sleep) and decision.reason == "reverted":
-            reverted.append(uid)
-    if reverted:
-        view.ledger.count_reverts(reverted)
-    if holds:
-        view.ledger.set_holds(holds)
-
-
-def _hold(
-    uid: str, decision: Sleep | Wake | Leave, case: Case | None, now: datetime
-) -> Hold | None:
-    if isinstance(decision, Sleep):
-        # A person's word ends what held before.
-        return Hold(uid, now, "person") if decision.reason == "person" else None
-    if isinstance(decision, Leave):
-        forget = decision.forget
-        if forget is not None and forget.contested:
-            return Hold(uid, now + CONTESTED, "reverted")
-        until = forget.keep_awake if forget else None
-        return Hold(uid, until, "person") if until else None
-    if decision.keep_awake is not None:
-        return Hold(uid, decision.keep_awake, "person")
-    begin = case.schedule.next_awake(now) if case and decision.reason == "lead" else None
-    return Hold(uid, begin, "woken-early") if begin else None

@@ -14,7 +14,6 @@ from analyzer.sleep.busy import BusyRules, defer
 from analyzer.sleep.decision import decide
 from analyzer.sleep.manual import Order, keep_awake, scale_down, scale_up
 from analyzer.sleep.model import Busy, Decided, Hold, Leave, Memory, Sleep, Target, Wake
-from analyzer.sleep.schedule import parse_schedule
 from analyzer.sleep.until import BadTime, parse_until
 from analyzer.sleep.wake import Waking, admit, lead_of, parameters, plan
 from tests.analyzer.sleep.cases import (
@@ -210,10 +209,19 @@ BUSY = BusyRules(2 * HOUR, sleep_when_still_busy=False, sleep_when_missing=False
 )
 def test_work_defers_sleep(activity: Any, hour: int, rules: BusyRules, reason: str) -> None:
     now = NIGHT.replace(hour=hour)
-    schedule = parse_schedule("Mon-Fri 08:00-20:00", "UTC")
-    decided: Decided = decide(case(target(), now), RULES)
-    decision = defer(decided, Busy(activity, "told"), schedule, rules, now).decision
+    asked = case(target(), now)
+    decided: Decided = decide(asked, RULES)
+    decision = defer(decided, Busy(activity, "told"), rules, asked).decision
     assert decision.reason == reason
+
+
+def test_a_deferral_begins_when_the_last_reason_to_be_awake_ended() -> None:
+    kept = target(annotations={"keep-awake-until": NIGHT.isoformat()})
+    for hours, reason in ((1.5, "busy"), (2, "outside-window")):
+        asked = case(kept, NIGHT + hours * HOUR)
+        decided = decide(asked, RULES)
+        rules = replace(BUSY, sleep_when_still_busy=True)
+        assert defer(decided, Busy("busy", "told"), rules, asked).decision.reason == reason
 
 
 POD, OTHER = ("ml", "a"), ("ml", "b")
@@ -245,6 +253,7 @@ def test_lead_times() -> None:
     assert lead_of(named, [60.0] * 9 + [600.0]).time == minutes
     assert lead_of(named, [60.0, 120.0, 600.0]).time == 10 * minutes
     assert lead_of(named, [60.0, 60.0]).time == 15 * minutes
+    assert lead_of(named, [9e9] * 3).time == 120 * minutes
     assert lead_of(replace(named, startup=7 * minutes), []).time == 7 * minutes
     assert lead_of(replace(named, model="meta-llama/Llama-3-8B"), []).time == 10 * minutes
     assert lead_of(target(name="llama-70b"), []).time == 20 * minutes
@@ -268,6 +277,9 @@ def test_waves() -> None:
     assert plan(mixed, 16) == {"big": at(10), "slow": at(40)}
     assert admit(three, 0, 16) == {"first", "a"}
     assert admit(three, 10, 16) == set()
+    # A large one is not overtaken for ever by those that still fit, unless they come first.
+    assert admit([waking("big", 12, 1), waking("small", 4)], 8, 16) == set()
+    assert admit([waking("big", 12), waking("small", 4, 1)], 8, 16) == {"small"}
     assert admit([waking("big", 99)], 0, 16) == {"big"}
     assert admit([waking("big", 99)], 1, 16) == set()
 

@@ -24,7 +24,7 @@ from analyzer.sleep.limits import Census
 from analyzer.sleep.model import Hold, Memory
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.ledger import SqlLedger, open_ledger
-from jobs.ledger.model import Change, Outcome
+from jobs.ledger.model import Change, Outcome, Waited
 from jobs.ledger.scoped import ClusterLedger
 from tests.postgres import Postgres, postgres
 
@@ -88,7 +88,8 @@ def test_a_sleep_is_remembered_until_it_is_woken(ledger: SqlLedger) -> None:
     assert state.open == {}
     [waiting] = state.waiting
     assert waiting.woken_at == morning
-    ledger.mark_ready("c", {"u1": morning + timedelta(seconds=90)})
+    ready = morning + timedelta(seconds=90)
+    ledger.waited("c", [Waited("u1", ready_at=ready, until=ready)])
     state = ledger.tick_state("c", morning)
     assert not state.waiting
     assert state.ready_times == {KEY: [90.0]}
@@ -121,28 +122,39 @@ def test_a_sleep_that_was_not_done_leaves_no_memory(ledger: SqlLedger, result: s
 
 
 def test_what_else_is_kept(ledger: SqlLedger) -> None:
-    done(ledger, sleep())
-    ledger.count_reverts("c", ["u1"])
-    ledger.count_reverts("c", ["u1", "unknown"])
-    assert ledger.tick_state("c", NOW).open["u1"].reverts == 2
     until = NOW + timedelta(hours=1)
-    ledger.set_holds("c", [Hold("u1", until, "person"), Hold("u2", NOW, "person")])
+    ledger.begin([sleep(hold=Hold("u1", until, "person"))])
+    ledger.begin([sleep("u2", hold=Hold("u2", NOW, "person"))])
+    ledger.begin([sleep(reverted=True), sleep("u3", reverted=True)])
+    # A try counts from when it is begun: a crash after it does not make room for another.
+    reverts = {uid: row.reverts for uid, row in ledger.tick_state("c", NOW).open.items()}
+    assert reverts == {"u1": 1, "u2": 0, "u3": 1}
     assert ledger.tick_state("c", NOW).holds == {"u1": Hold("u1", until, "person")}
-    ledger.set_holds("c", [Hold("u1", until, "reverted")])
+    ledger.begin([sleep(hold=Hold("u1", until, "reverted"))])
     assert ledger.tick_state("c", NOW).holds["u1"].reason == "reverted"
     census = {"/apis/apps/v1/deployments": Census(7, 3), "other": Census(1, 0)}
     ledger.set_baseline("c", census, NOW)
     ledger.set_baseline("c", {"other": Census(2, 1)}, NOW)
     assert ledger.tick_state("c", NOW).baseline == census | {"other": Census(2, 1)}
-    ledger.mark_gone("c", ["u1"], until)
-    assert ledger.tick_state("c", NOW).open == {}
+    state = ledger.tick_state("c", until)
+    assert state.looked_at == NOW
+    ledger.close_sleeps("c", ["u1"], "gone", until)
+    ledger.close_sleeps("c", ["u2", "unknown"], "left-awake", until)
+    assert set(ledger.tick_state("c", NOW).open) == {"u3"}
     done(ledger, sleep("u3"))
     done(ledger, wake("u3"))
-    ledger.give_up_waiting("c", {"u3": "Unschedulable: no GPU"}, until)
+    ledger.waited("c", [Waited("u3", cause="Unschedulable: no GPU")])
+    [late] = ledger.tick_state("c", NOW).waiting
+    assert late.cause == "Unschedulable: no GPU"
+    ledger.waited("c", [Waited("u3", until=until)])
     assert not ledger.tick_state("c", NOW).waiting
     assert "Unschedulable: no GPU" in {one.cause for one in ledger.slept("c", NOW - timedelta(1))}
-    ledger.prune(NOW + timedelta(days=1))
-    assert ledger.history("c") == []
+    assert ledger.scopes() == {"c"}
+    unfinished = {one.id for one in ledger.tick_state("c", NOW).unfinished}
+    ledger.prune("other", NOW + timedelta(days=1))
+    assert len(ledger.history("c")) > len(unfinished)
+    ledger.prune("c", NOW + timedelta(days=1))
+    assert {one.id for one in ledger.history("c")} == unfinished
     assert ledger.slept("c", NOW - timedelta(days=1)) == []
 
 
@@ -277,7 +289,75 @@ def test_a_full_disk_and_a_broken_file_are_told(tmp_path: Path) -> None:
 
 
 def test_two_clusters_of_one_name_are_kept_apart(ledger: SqlLedger) -> None:
-    one, other = ClusterLedger(ledger, "c", "uid-1"), ClusterLedger(ledger, "c", "uid-2")
+    one, other = (ClusterLedger.of(ledger, "c", uid) for uid in ("uid-1", "uid-2"))
     one.begin([sleep()])
     assert one.tick_state(NOW).open["u1"].key == KEY
     assert other.tick_state(NOW).open == {}
+    # Who may not ask which cluster it is means the only one of that name.
+    assert "u1" in ClusterLedger.of(ledger, "c", "").tick_state(NOW).open
+    other.begin([sleep()])
+    assert ClusterLedger.of(ledger, "c", "").tick_state(NOW).open == {}
+
+
+def test_of_two_sleeps_begun_at_once_the_one_that_was_done_is_remembered(
+    ledger: SqlLedger,
+) -> None:
+    # Each process writes its intent; the patch of the first goes through, the other's does not.
+    mine, theirs = replace(MEMORY, before=4), replace(MEMORY, before=5, by="person bob")
+    for first in (True, False):
+        uid = f"u{first}"
+        [one] = ledger.begin([sleep(uid, memory=mine, replace_memory=True)])
+        [other] = ledger.begin([sleep(uid, memory=theirs, replace_memory=True)])
+        both = [Outcome(one, NOW, "done"), Outcome(other, NOW, "skipped")]
+        for outcome in both if first else reversed(both):
+            ledger.finish([outcome])
+        assert ledger.tick_state("c", NOW).open[uid].memory == mine
+    # Once it is woken, an outcome that comes late opens nothing.
+    [late] = ledger.begin([sleep("u9", replace_memory=True)])
+    done(ledger, wake("u9"))
+    ledger.finish([Outcome(late, NOW, "done")])
+    assert "u9" not in ledger.tick_state("c", NOW).open
+    # An intent of the same run that a later one took the place of ends nothing.
+    [early] = ledger.begin([sleep("u8")])
+    done(ledger, sleep("u8"))
+    ledger.finish([Outcome(early, NOW, "superseded")])
+    assert "u8" in ledger.tick_state("c", NOW).open
+
+
+def test_only_the_latest_sleep_is_waited_for(ledger: SqlLedger) -> None:
+    for day in range(2):
+        done(ledger, sleep(), NOW + timedelta(days=day))
+        done(ledger, wake(at=NOW + timedelta(days=day)), NOW + timedelta(days=day))
+    at = NOW + timedelta(days=1, minutes=5)
+    [waiting] = ledger.tick_state("c", at).waiting
+    assert waiting.woken_at == NOW + timedelta(days=1)
+    ledger.waited("c", [Waited("u1", ready_at=at, until=at)])
+    state = ledger.tick_state("c", at)
+    assert (state.waiting, state.ready_times) == ([], {KEY: [300.0]})
+
+
+def test_the_latest_times_to_ready_are_enough(ledger: SqlLedger) -> None:
+    for day in range(25):
+        morning = NOW + timedelta(days=day)
+        done(ledger, sleep(), morning)
+        done(ledger, wake(at=morning), morning)
+        ready = morning + timedelta(seconds=day)
+        ledger.waited("c", [Waited("u1", ready_at=ready, until=ready)])
+    [times] = ledger.tick_state("c", NOW + timedelta(days=26)).ready_times.values()
+    assert sorted(times) == [float(day) for day in range(5, 25)]
+
+
+def test_processes_that_write_at_once_do_not_stumble(url: str) -> None:
+    code = f"""{OPEN}
+from analyzer.sleep.limits import Census
+from analyzer.sleep.model import Hold
+from tests.jobs.ledger.test_ledger import NOW, sleep
+for n in range(40):
+    ledger.begin([sleep("u1", hold=Hold("u1", NOW, "person"))])
+    ledger.set_baseline("c", {{"s": Census(n, 0)}}, NOW)
+"""
+    open_ledger(url).close()
+    running = [run(code, url) for _ in range(3)]
+    for one in running:
+        _, said = one.communicate(timeout=60)
+        assert one.returncode == 0, said

@@ -19,7 +19,6 @@ from jobs.sleeping.reading import read_identity
 from jobs.sleeping.survey import Survey
 from jobs.sleeping.tick import run_once
 from jobs.sleeping.view import look
-from jobs.sleeping.watch import remember_results
 from tests.jobs.sleeping.world import Crash, FaultyLedger, World, site
 
 AWAKE = "Mon-Fri 08:00-20:00"
@@ -187,8 +186,7 @@ class History:
                 return decide(view.case(target), view.site.rules, order)
 
             todo = [decided for decided in map(again, targets) if acts(decided)]
-            results = act(view, todo, Survey(), order.by, again)
-            remember_results(view, results, {})
+            act(view, todo, Survey(), order.by, again)
 
         self.attempt(plan, do)
 
@@ -230,7 +228,7 @@ class History:
     def is_pending(self, item: dict[str, Any]) -> bool:
         """Whether the program began to put this to sleep and did not live to say that it did."""
         plan, self.plan = self.plan, ()
-        ledger = ClusterLedger(self.open(), "c", read_identity(self.world))  # type: ignore[arg-type]
+        ledger = ClusterLedger.of(self.open(), "c", read_identity(self.world))  # type: ignore[arg-type]
         state = ledger.tick_state(self.now)
         self.plan = plan
         return item["metadata"]["uid"] in {change.uid for change in state.unfinished}
