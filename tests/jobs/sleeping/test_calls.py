@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from analyzer.config import load
 from analyzer.errors import SourceError
 from analyzer.sleep.model import Leave, Sleep, Wake
 from jobs.ledger.errors import LedgerError
-from jobs.sites import sites
-from jobs.sleeping.tick import Report, run_once
+from jobs.sleeping.tick import run_once
 from jobs.sleeping.view import Site
-from jobs.wiring import Choice
-from tests.e2e.sleepers import DEPLOYMENT, config, make, ours, read
-from tests.fakes.kube import Attempt, Close, Hang, KubeStandIn, Reply, Request
-from tests.fakes.kubeapi.caller import Caller, caller
-
-NIGHT = datetime(2027, 1, 5, 21, 0, tzinfo=UTC)
-MORNING = NIGHT + timedelta(hours=12)
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Caller]:
-    with caller("stand-in", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def site(api: Caller, tmp_path: Path) -> Site:
-    file = config(
-        api, tmp_path, awake="08:00-20:00", namespaces=[], max_workloads=5000, max_gpus=9e5
-    )
-    [found] = sites(load(file, {"HOME": str(tmp_path)}), Choice())
-    found.api.pause = lambda _: None
-    return found
-
-
-def standin(api: Caller) -> KubeStandIn:
-    assert api.standin is not None
-    return api.standin
+from tests.e2e.sleepers import DEPLOYMENT, make, ours, read
+from tests.fakes.kube import Attempt, Close, Hang, Reply, Request
+from tests.fakes.kubeapi.caller import Caller
+from tests.jobs.sleeping.runs import MORNING, NIGHT, once_each, outcomes, standin
 
 
 def calls(api: Caller) -> Counter[str]:
@@ -66,10 +39,6 @@ def shape(found: Counter[str]) -> Counter[str]:
             steps[-1] = "NAME"
         shaped[f"{verb} {'/'.join(steps)}"] += n
     return shaped
-
-
-def outcomes(report: Report) -> Counter[str]:
-    return Counter(one.outcome for one in report.results)
 
 
 def test_a_sweep_costs_a_patch_and_an_event_each_and_the_lists(api: Caller, site: Site) -> None:
@@ -93,19 +62,6 @@ def test_a_sweep_costs_a_patch_and_an_event_each_and_the_lists(api: Caller, site
     found = shape(calls(api))
     assert found[f"PATCH /apis/apps/v1/namespaces/{ns}/deployments/NAME"] == 1203
     assert found[f"POST /api/v1/namespaces/{ns}/events"] == 1203
-
-
-def once_each(answer: Callable[[], Any], method: str = "PATCH") -> Callable[[Request], Any]:
-    """A fault for the first request of each path."""
-    seen: set[str] = set()
-
-    def fault(request: Request) -> Any:
-        if request.method != method or request.path in seen:
-            return None
-        seen.add(request.path)
-        return answer()
-
-    return fault
 
 
 @pytest.mark.parametrize(
