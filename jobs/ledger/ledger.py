@@ -15,7 +15,7 @@ from jobs.ledger import rows, sleeps
 from jobs.ledger.engine import name_of, open_engine, told
 from jobs.ledger.migrations import migrate
 from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
-from jobs.ledger.tables import BASELINES, CHANGES, HOLDS, SLEEPS
+from jobs.ledger.tables import BASELINES, CHANGES, HOLDS, READY, SLEEPS
 
 _LOCK = 7_410_257_094
 """Any number, as long as no other program takes the same advisory lock in this database."""
@@ -138,7 +138,7 @@ class SqlLedger:
                 unfinished=[rows.to_change(one) for one in unfinished],
                 baseline={one.scope: Census(one.workloads, one.production) for one in baseline},
                 looked_at=max((one.seen_at for one in baseline), default=None),
-                ready_times=sleeps.ready_times(connection, cluster, now),
+                ready_times=sleeps.ready_times(connection, cluster),
             )
 
     def waited(self, cluster: str, found: Iterable[Waited]) -> None:
@@ -207,6 +207,9 @@ class SqlLedger:
             connection.execute(delete(CHANGES).where(*old, CHANGES.c.outcome.is_not(None)))
             connection.execute(
                 delete(HOLDS).where(HOLDS.c.cluster == cluster, HOLDS.c.until < before)
+            )
+            connection.execute(
+                delete(READY).where(READY.c.cluster == cluster, READY.c.seen_at < before)
             )
 
 

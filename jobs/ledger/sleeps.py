@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, desc, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, desc, insert, select, tuple_, update
 
 from analyzer.model import WorkloadKey
 from jobs.ledger import rows
 from jobs.ledger.model import Change, Outcome, Waited
-from jobs.ledger.tables import CHANGES, SLEEPS
+from jobs.ledger.tables import CHANGES, READY, SLEEPS
 
 READY_TIMES = 20
 """How many of a workload's latest times to ready are looked at."""
-
-READY_DAYS = timedelta(days=90)
-"""How old a time to ready may be."""
 
 
 def is_open(cluster: str, uids: Iterable[str]) -> ColumnElement[bool]:
@@ -132,43 +129,34 @@ def waited(connection: Connection, cluster: str, found: Iterable[Waited]) -> Non
             SLEEPS.c.outcome == "woken",
             SLEEPS.c.waited_until.is_(None),
         )
-        latest = connection.execute(select(func.max(SLEEPS.c.id)).where(waiting)).scalar()
+        latest = connection.execute(
+            select(SLEEPS).where(waiting).order_by(desc(SLEEPS.c.id)).limit(1)
+        ).first()
+        if latest is None:
+            continue
         values: dict[str, Any] = {}
         values |= {"ready_at": one.ready_at} if one.ready_at else {}
         values |= {"waited_until": one.until} if one.until else {}
         values |= {"cause": one.cause[:2000]} if one.cause else {}
-        connection.execute(update(SLEEPS).where(SLEEPS.c.id == latest).values(**values))
+        connection.execute(update(SLEEPS).where(SLEEPS.c.id == latest.id).values(**values))
         if one.until:
             connection.execute(update(SLEEPS).where(waiting).values(waited_until=one.until))
+        if one.ready_at:
+            _measured(connection, latest, one.ready_at)
 
 
-def ready_times(
-    connection: Connection, cluster: str, now: datetime
-) -> Mapping[WorkloadKey, Sequence[float]]:
+def _measured(connection: Connection, sleep: Any, ready_at: datetime) -> None:
+    columns = (READY.c.cluster, READY.c.namespace, READY.c.kind, READY.c.name)
+    mine = tuple_(*columns) == tuple_(sleep.cluster, sleep.namespace, sleep.kind, sleep.name)
+    before = connection.execute(select(READY.c.seconds).where(mine)).scalar() or []
+    seconds = [(ready_at - sleep.closed_at).total_seconds(), *before][:READY_TIMES]
+    values = {column.name: getattr(sleep, column.name) for column in columns}
+    values |= {"seconds": seconds, "seen_at": ready_at}
+    connection.execute(delete(READY).where(mine))
+    connection.execute(insert(READY).values(**values))
+
+
+def ready_times(connection: Connection, cluster: str) -> Mapping[WorkloadKey, Sequence[float]]:
     """Seconds from waking to ready, the latest few of each workload."""
-    rank = func.row_number().over(
-        partition_by=(SLEEPS.c.namespace, SLEEPS.c.kind, SLEEPS.c.name),
-        order_by=desc(SLEEPS.c.closed_at),
-    )
-    ranked = (
-        select(
-            SLEEPS.c.cluster,
-            SLEEPS.c.namespace,
-            SLEEPS.c.kind,
-            SLEEPS.c.name,
-            SLEEPS.c.closed_at,
-            SLEEPS.c.ready_at,
-            rank.label("rank"),
-        )
-        .where(
-            SLEEPS.c.cluster == cluster,
-            SLEEPS.c.closed_at > now - READY_DAYS,
-            SLEEPS.c.ready_at.is_not(None),
-        )
-        .subquery()
-    )
-    times: dict[WorkloadKey, list[float]] = {}
-    for one in connection.execute(select(ranked).where(ranked.c.rank <= READY_TIMES)):
-        seconds = (one.ready_at - one.closed_at).total_seconds()
-        times.setdefault(rows.key_of(one), []).append(seconds)
-    return times
+    found = connection.execute(select(READY).where(READY.c.cluster == cluster))
+    return {rows.key_of(one): one.seconds for one in found}

@@ -133,4 +133,13 @@ BASELINES = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
+READY = Table(
+    "ready",
+    METADATA,
+    *[Column(name, Text, primary_key=True) for name in ("cluster", "namespace", "kind", "name")],
+    Column("seconds", Json, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+"""The latest times to ready of each workload, by name: a workload made anew starts alike."""
+
 VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))
