@@ -230,6 +230,9 @@ def test_a_revert_by_argo_cd_is_tried_three_times_and_then_left_alone(
         slept += "put to sleep 1" in told.stdout
         api.patch(f"{DEPLOYMENT.path}/chat", {"spec": {"replicas": 4}}, headers=headers)
     assert slept == 3
+    # Each try is told.
+    events = api.call("GET", "/api/v1/namespaces/{ns}/events").body["items"]
+    assert [event["reason"] for event in events].count("PutToSleep") == 3
     assert read(api, DEPLOYMENT, "chat")["spec"]["replicas"] == 4
     assert "contested" in told.stderr
     doctor = run(night, "doctor").stdout
