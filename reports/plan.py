@@ -48,6 +48,11 @@ class Look:
     def time(self, at: datetime | None) -> str:
         return clock(at, self.zone, self.now)
 
+    @property
+    def times(self) -> str:
+        """Says whose clock the times are on."""
+        return f"times in {self.zone}"
+
     def name(self, key: WorkloadKey) -> str:
         return name_of(key, self.clusters)
 
@@ -76,6 +81,8 @@ def plan_listing(
     summary = f"{title}: {counted(len(changing), 'workload')}, {total:g} GPUs"
     if known:
         summary += f", {'at least ' if partial else ''}{money(sum(known))} an hour"
+    if rows:
+        summary += f"; {look.times}"
     columns = ("Workload", "Change", ">GPUs", ">$/h", "Until")
     return Listing(summary, columns, rows, left_out(decided, look))
 

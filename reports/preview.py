@@ -48,7 +48,7 @@ def schedule_listing(
     total = sum(one.asleep_hours * one.gpus for one in previews)
     title = (
         f"The next {days} days: {counted(len(rows), 'workload')} may sleep, "
-        f"{hours(total)} GPU-hours in all"
+        f"{hours(total)} GPU-hours in all; {look.times}"
     )
     sections = (Section("Left awake", tuple(never)),) if never else ()
     columns = ("Workload", "Awake", "Sleeps", "Wakes", ">Lead", ">Hours", ">GPU-h")

@@ -85,7 +85,8 @@ def status_listing(status: Status, look: Look) -> Listing:
     if status.saved is not None:
         sections.append(Section("Saved", saved_lines(status)))
     columns = ("Workload", "Since", "By", "Wakes", ">GPUs", ">GPU-h", ">Cost", ">Nodes")
-    title = f"{counted(len(rows), 'workload')} asleep" if rows else "Nothing is asleep"
+    asleep = f"{counted(len(rows), 'workload')} asleep; {look.times}"
+    title = asleep if rows else "Nothing is asleep"
     return Listing(title, columns, rows, sections)
 
 
