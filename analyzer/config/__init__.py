@@ -6,7 +6,9 @@ handed its own section. This package imports no client library, so that ``--help
 
 from analyzer.config.clusters import ClusterConfig, KubernetesConfig, PrometheusConfig
 from analyzer.config.environments import EnvironmentConfig, SignsConfig
+from analyzer.config.jobs import JobsConfig, LeadershipConfig, SlackConfig, WebConfig
 from analyzer.config.load import load
+from analyzer.config.moments import WeekTime
 from analyzer.config.prices import PriceConfig, PricingConfig
 from analyzer.config.reader import parse_option
 from analyzer.config.secret import Secret
@@ -20,7 +22,9 @@ __all__ = [
     "Config",
     "CustomKindConfig",
     "EnvironmentConfig",
+    "JobsConfig",
     "KubernetesConfig",
+    "LeadershipConfig",
     "LedgerConfig",
     "MetricsConfig",
     "Pattern",
@@ -29,8 +33,11 @@ __all__ = [
     "PrometheusConfig",
     "Secret",
     "SignsConfig",
+    "SlackConfig",
     "SleepConfig",
     "VerdictConfig",
+    "WebConfig",
+    "WeekTime",
     "format_duration",
     "load",
     "parse_duration",

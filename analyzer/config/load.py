@@ -11,7 +11,13 @@ from pathlib import Path
 from analyzer.config.leaks import refuse_secrets
 from analyzer.config.place import Place
 from analyzer.config.reader import read_section
-from analyzer.config.resolve import World, resolve_cluster, resolve_ledger
+from analyzer.config.resolve import (
+    World,
+    resolve_cluster,
+    resolve_ledger,
+    resolve_slack,
+    resolve_state,
+)
 from analyzer.config.sections import Config
 from analyzer.errors import ConfigError
 
@@ -53,7 +59,15 @@ def _resolved(config: Config, environ: Mapping[str, str], place: Place) -> Confi
         for index, cluster in enumerate(config.clusters)
     )
     ledger = resolve_ledger(config.ledger, world, place.into("ledger"))
-    return replace(config, clusters=clusters, ledger=ledger)
+    leadership, web = resolve_state(config.leadership, config.web, config.ledger, world)
+    return replace(
+        config,
+        clusters=clusters,
+        ledger=ledger,
+        leadership=leadership,
+        web=web,
+        slack=resolve_slack(config.slack, world, place.into("slack")),
+    )
 
 
 def _is_there(path: Path) -> bool:

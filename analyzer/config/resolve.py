@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analyzer.config.clusters import ClusterConfig, KubernetesConfig, PrometheusConfig
+from analyzer.config.jobs import LeadershipConfig, SlackConfig, WebConfig
 from analyzer.config.place import Place, quoted
 from analyzer.config.secret import Secret
 from analyzer.config.sleep import LedgerConfig
@@ -81,9 +82,34 @@ def resolve_ledger(config: LedgerConfig, world: World, place: Place) -> LedgerCo
         if not url.reveal().startswith(("postgresql://", "postgres://")):
             raise at.error("expected a URL such as postgresql://host/database; it is not shown")
         return replace(config, url=url)
+    file = _in_state(config.file, "ledger.db", world)
+    return replace(config, url=Secret(f"sqlite:///{file}"))
+
+
+def resolve_state(
+    leadership: LeadershipConfig, web: WebConfig, ledger: LedgerConfig, world: World
+) -> tuple[LeadershipConfig, WebConfig]:
+    """Both with the absolute paths of what the daemon keeps beside its ledger."""
+    beside = Path(ledger.file).parent if ledger.file else None
+
+    def path(text: str, usual: str) -> Path:
+        return _in_state(text or (str(beside / usual) if beside else ""), usual, world)
+
+    return (
+        replace(leadership, lock=path(leadership.file, "leader.lock")),
+        replace(web, folder=path(web.reports, "reports")),
+    )
+
+
+def resolve_slack(config: SlackConfig, world: World, place: Place) -> SlackConfig:
+    """``config`` with its token. Raises ``ConfigError`` as ``resolve_cluster`` does."""
+    return replace(config, token=_secret(config, "token", world, place))
+
+
+def _in_state(text: str, usual: str, world: World) -> Path:
+    """The absolute path of ``text``, else of a file in the usual folder for state."""
     state = Path(world.environ.get("XDG_STATE_HOME") or world.path("~/.local/state"))
-    file = world.path(config.file) if config.file else state / "gpu-thrift" / "ledger.db"
-    return replace(config, url=Secret(f"sqlite:///{file.absolute()}"))
+    return (world.path(text) if text else state / "gpu-thrift" / usual).absolute()
 
 
 def _is_file(path: Path) -> bool:
@@ -94,7 +120,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _secret(
-    config: PrometheusConfig | LedgerConfig, name: str, world: World, place: Place
+    config: PrometheusConfig | LedgerConfig | SlackConfig, name: str, world: World, place: Place
 ) -> Secret | None:
     variable, file = getattr(config, f"{name}_env"), getattr(config, f"{name}_file")
     if variable:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analyzer.config.clusters import ClusterConfig
 from analyzer.config.environments import EnvironmentConfig
+from analyzer.config.jobs import JobsConfig, LeadershipConfig, SlackConfig, WebConfig
 from analyzer.config.kinds import Duration, Number, Patterns, Texts
 from analyzer.config.prices import PricingConfig
 from analyzer.config.reader import Many, One, Problem, Section, about
@@ -186,6 +187,22 @@ class Config(Section):
         metadata=about(
             One(LedgerConfig), "Where it is written down what was done, by whom and why."
         ),
+    )
+    jobs: JobsConfig = field(
+        default_factory=JobsConfig,
+        metadata=about(One(JobsConfig), "When the daemon's jobs run."),
+    )
+    leadership: LeadershipConfig = field(
+        default_factory=LeadershipConfig,
+        metadata=about(One(LeadershipConfig), "Which of several daemons acts."),
+    )
+    web: WebConfig = field(
+        default_factory=WebConfig,
+        metadata=about(One(WebConfig), "Where the daemon says how it is."),
+    )
+    slack: SlackConfig = field(
+        default_factory=SlackConfig,
+        metadata=about(One(SlackConfig), "Where notices and reports are posted."),
     )
     path: Path | None = None
 

@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from analyzer.config import (
     parse_duration,
     parse_option,
 )
+from analyzer.config.moments import WeekTime
 from analyzer.config.reader import Many, One, keys
 from analyzer.errors import ConfigError
 
@@ -73,7 +74,7 @@ BAD = {
     "[environment]\nzzz = 1": "[environment] zzz: unknown key; accepted here: development, labels, "
     "production, staging",
     '"a\\nb" = 1': '"a\\nb": unknown key; accepted here: analysis, clusters, environment, '
-    "ledger, metrics, pricing, sleep, verdict",
+    "jobs, leadership, ledger, metrics, pricing, slack, sleep, verdict, web",
     "[sleep]\nenvironments = ['production']": "[sleep] environments: expected a list of "
     '"development" or "staging", got "production" as entry 0',
     "[sleep]\nwhen_still_busy = 'wait'": "[sleep] when_still_busy: expected "
@@ -481,6 +482,10 @@ def test_every_default_is_one_that_the_file_would_accept() -> None:
             return format_duration(value)
         if isinstance(value, tuple):
             return [as_written(item) for item in value]
+        if isinstance(value, time):
+            return f"{value:%H:%M}"
+        if isinstance(value, WeekTime):
+            return str(value)
         return value.text if isinstance(value, Pattern) else value
 
     todo: list[Any] = [Config()]
