@@ -1,0 +1,1 @@
+"""The background service: what is due, who may do it, and how it is."""
