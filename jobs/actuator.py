@@ -26,6 +26,7 @@ from analyzer.sleep.annotations import (
 )
 from analyzer.sleep.model import FIELD_MANAGER, Decided, Leave, Memory, Sleep, Target, Wake
 from jobs.kinds.kind import Kind
+from jobs.logs import with_context
 from jobs.sleeping.fleet import Fleet
 from jobs.sleeping.trail import Trail, after, memory_of, text
 from jobs.throttle import TokenBucket
@@ -91,7 +92,8 @@ class Actuator:
         }
         todo = [index for index in range(len(decided)) if index not in results]
         with ThreadPoolExecutor(self.concurrency, "actuator") as pool:
-            running = {pool.submit(self._guarded, decided[index]): index for index in todo}
+            act = with_context(self._guarded)
+            running = {pool.submit(act, decided[index]): index for index in todo}
             while running:
                 done, _ = wait(running, FLUSH_S, FIRST_COMPLETED)
                 finished = {running.pop(one): one.result() for one in _all_done(running, done)}

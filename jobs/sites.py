@@ -81,7 +81,7 @@ class _Opener:
         self._ledger: Ledger | None = None
 
     def __call__(self) -> Ledger:
-        if self._ledger is None:
+        if self._ledger is None or self._ledger.is_damaged:
             from jobs.ledger.ledger import open_ledger  # noqa: PLC0415 - loads SQLAlchemy
 
             url = self._config.ledger.url

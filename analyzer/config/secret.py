@@ -7,6 +7,29 @@ from typing import NoReturn
 
 MASK = "***"
 
+_LEAST = 6
+"""Shorter values are masked nowhere: they would be found in the middle of words."""
+
+_used: set[str] = set()
+
+
+def masked(text: str) -> str:
+    """``text`` without any secret that was ever revealed."""
+    for value in sorted(_used, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
+
+
+def _remember(value: str) -> None:
+    _, _, rest = value.partition("://")
+    if not rest:
+        found = [value]
+    else:
+        # Of an address only who may come in is secret.
+        user, at, _ = rest.rpartition("@")
+        found = [value, user.partition(":")[2]] if at else []
+    _used.update(one for one in found if len(one) >= _LEAST)
+
 
 class Secret:
     """A password, token or header value. Only ``reveal`` shows it.
@@ -28,7 +51,9 @@ class Secret:
 
         Raises ``ConfigError`` when that file cannot be read any more.
         """
-        return self._read()
+        value = self._read()
+        _remember(value)
+        return value
 
     def __repr__(self) -> str:
         return f"'{MASK}'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL
 
-from jobs.ledger.errors import LedgerError
+from jobs.ledger.errors import CorruptLedger, LedgerError
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 10
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def open_engine(url: str) -> Engine:
@@ -99,4 +102,6 @@ def told(engine: Engine) -> Iterator[None]:
         password = engine.url.password
         if password:
             line = line.replace(str(password), "***")
-        raise LedgerError(f"{name_of(engine)}: {line[:300]}") from None
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        kind = CorruptLedger if code in _DAMAGED else LedgerError
+        raise kind(f"{name_of(engine)}: {line[:300]}") from None

@@ -7,3 +7,7 @@ from analyzer.errors import GpuThriftError
 
 class LedgerError(GpuThriftError):
     """The ledger cannot be read or written; one line, never with its password."""
+
+
+class CorruptLedger(LedgerError):
+    """The SQLite file is damaged, or is no database at all."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, and_, delete, desc, insert, select, text, tuple_, update
+from sqlalchemy import Connection, and_, delete, desc, insert, select, tuple_, update
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
 from analyzer.sleep.model import Hold
 from jobs.ledger import rows, sleeps
-from jobs.ledger.engine import name_of, open_engine, told
-from jobs.ledger.migrations import migrate
+from jobs.ledger.database import Database, open_database
 from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
 from jobs.ledger.tables import BASELINES, CHANGES, HOLDS, READY, SLEEPS
-
-_LOCK = 7_410_257_094
-"""Any number, as long as no other program takes the same advisory lock in this database."""
 
 KEPT_WAITING = timedelta(days=2)
 """Nobody waits longer for a woken workload, even if its row was never closed."""
@@ -27,37 +22,26 @@ KEPT_WAITING = timedelta(days=2)
 def open_ledger(url: str) -> SqlLedger:
     """The ledger at ``sqlite:///path`` or ``postgresql://…``, its tables made or brought up to
     date. Raises ``LedgerError``."""
-    engine = open_engine(url)
-    with told(engine):
-        migrate(engine)
-    return SqlLedger(engine)
+    return SqlLedger(open_database(url))
 
 
 class SqlLedger:
     """Safe to use from several threads; connections are made anew after the database was away."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = database.reading
+        self._writing = database.writing
 
     def __repr__(self) -> str:
-        return f"<SqlLedger {name_of(self._engine)}>"
+        return f"<SqlLedger {self._database.name}>"
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with told(self._engine), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """One writer at a time, as a SQLite file has it anyway: what is read before it is written
-        stays true until then."""
-        with self._reading() as connection:
-            if self._engine.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            yield connection
+    @property
+    def is_damaged(self) -> bool:
+        return self._database.is_damaged
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._database.close()
 
     def begin(self, changes: Sequence[Change]) -> list[int]:
         if not changes:

@@ -14,10 +14,11 @@ _LOCK = 7_410_257_093
 
 
 def _create(connection: Connection) -> None:
+    """Makes the tables that are not there yet."""
     METADATA.create_all(connection)
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create,)
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _create)
 """Version n is what the first n made; what has been released is never changed."""
 
 

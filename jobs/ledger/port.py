@@ -14,6 +14,10 @@ from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
 class Ledger(Protocol):
     """What was done, by whom and why, and the second copy of every memory."""
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its file turned out damaged, so that it has to be opened anew."""
+
     def begin(self, changes: Sequence[Change]) -> list[int]:
         """Writes intents, the memory of each sleep, its tries and holds, in one transaction.
         Returns their ids.

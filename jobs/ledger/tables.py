@@ -142,4 +142,31 @@ READY = Table(
 )
 """The latest times to ready of each workload, by name: a workload made anew starts alike."""
 
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("job", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("due", Moment, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("first_begun_at", Moment, nullable=False),
+    Column("retry_at", Moment),
+    Column("finished_at", Moment),
+    Column("outcome", Text, nullable=False, server_default=text("''")),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Index("runs_due", "job", "due"),
+)
+"""Each period of each job: that it can be there only once is what makes it run only once."""
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("job", Text, primary_key=True),
+    Column("settled", Moment, nullable=False),
+)
+"""Up to when every period of a job is over; at first, when the job was first known."""
+
 VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))

@@ -17,6 +17,7 @@ from analyzer.sleep.model import SCHEDULE, Decided, Leave, Sleep, Wake
 from jobs.actuator import Result
 from jobs.ledger.errors import LedgerError
 from jobs.sleeping.act import act, acts
+from jobs.sleeping.adopt import adopt
 from jobs.sleeping.fleet import Fleet, Problem
 from jobs.sleeping.survey import Activity, Survey, survey
 from jobs.sleeping.view import Site, View, look
@@ -73,6 +74,7 @@ def run_once(site: Site, now: datetime, accept_change: bool = False) -> Report:
     settle(view)
     problems = list(view.problems)
     found = cases(view, problems)
+    adopt(view, found)
     by_uid = {case.target.uid: case for case in found}
     decided = each(found, lambda case: decide(case, site.rules), problems)
     census = census_of(view.fleet, decided, site.config.gpus_only)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -60,6 +61,10 @@ class Conflict(BadAnswer):
     """409: the object is not what the request took it for, or is there already."""
 
 
+class ServerFault(BadAnswer):
+    """5xx or 429, still after all tries."""
+
+
 class Expired(BadAnswer):
     """410: the snapshot behind a continue token is gone."""
 
@@ -81,13 +86,18 @@ class KubeApi:
     """An API server named by a kubeconfig. Nothing is read or sent before the first request.
 
     ``timeout_s`` bounds the wait for each answer in seconds. ``pause`` is how it waits between
-    tries.
+    tries, ``attempts`` how many there are. ``guard`` is asked before every try that may change
+    something: it raises when that is not allowed any more, and says for how many seconds it is.
+    ``around`` is entered around every request.
     """
 
     kubeconfig: str
     context: str
     timeout_s: float
     pause: Callable[[float], None] = time.sleep
+    attempts: int = ATTEMPTS
+    guard: Callable[[], float] = lambda: float("inf")
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def get(self, path: str) -> dict[str, Any]:
         """One object. Raises ``SourceError``."""
@@ -155,8 +165,12 @@ class KubeApi:
     def send(self, request: Request) -> dict[str, Any]:
         """The answer's JSON object. Transient failures are tried again, so a request must be
         one that may be repeated. Raises ``SourceError``."""
-        for attempt in range(ATTEMPTS):
-            last = attempt == ATTEMPTS - 1
+        with self.around():
+            return self._sent(request)
+
+    def _sent(self, request: Request) -> dict[str, Any]:
+        for attempt in range(self.attempts):
+            last = attempt == self.attempts - 1
             try:
                 answer = self._once(request)
             except transport.ProtocolError as exc:
@@ -187,8 +201,10 @@ class KubeApi:
         except (config.ConfigException, OSError):
             # Its text may quote the user entry.
             raise Denied(f"{self.name}: the credentials cannot be renewed; log in again") from None
-        timeouts = (min(self.timeout_s, CONNECT_TIMEOUT_S), self.timeout_s)
+        allowed = float("inf") if request.method == "GET" else self.guard()
+        longest = min(self.timeout_s, allowed)
         try:
+            timeouts = (min(longest, CONNECT_TIMEOUT_S), longest)
             answer = opened.call_api(*serialized, _request_timeout=timeouts)
             answer.read()
         except transport.ProtocolError:
@@ -207,8 +223,10 @@ class KubeApi:
             404: NotFound,
             409: Conflict,
             410: Expired,
+            429: ServerFault,
         }
-        raise kinds.get(answer.status, BadAnswer)(
+        usual = ServerFault if answer.status >= 500 else BadAnswer
+        raise kinds.get(answer.status, usual)(
             f"{self.name} answered {answer.status} to {request.method} {request.path}"
             f"{_status_message(answer.data)}"
         )

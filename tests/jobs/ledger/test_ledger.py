@@ -265,7 +265,7 @@ def test_what_cannot_be_opened_is_one_line_without_its_password(url: str) -> Non
 
 def test_a_newer_ledger_is_refused(url: str) -> None:
     ledger = open_ledger(url)
-    with ledger._engine.begin() as connection:
+    with ledger._database._engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 99"))
     ledger.close()
     with pytest.raises(LedgerError, match="99"):
@@ -276,16 +276,64 @@ def test_a_full_disk_and_a_broken_file_are_told(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     ledger = open_ledger(f"sqlite:///{path}")
     assert path.stat().st_mode & 0o077 == 0
-    with ledger._engine.connect() as connection:
+    with ledger._database._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
         with pytest.raises(LedgerError, match="full"):
             ledger.begin([sleep(f"u{n}") for n in range(5000)])
     ledger.close()
-    for file in tmp_path.glob("ledger.db*"):
-        file.unlink()
-    path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(LedgerError, match="not a database"):
-        open_ledger(f"sqlite:///{path}")
+
+
+def damaged(path: Path, how: str) -> None:
+    """A ledger with a sleep in it whose file was spoilt."""
+    ledger = open_ledger(f"sqlite:///{path}")
+    done(ledger, sleep())
+    ledger.begin([sleep(f"u{n}") for n in range(300)])
+    ledger.close()
+    if how == "no database":
+        for file in path.parent.glob("ledger.db*"):
+            file.unlink()
+        path.write_bytes(b"this is no database" * 100)
+        return
+    content = bytearray(path.read_bytes())
+    content[4096:-4096] = os.urandom(len(content) - 8192)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["no database", "pages"])
+def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ledger.db"
+    damaged(path, how)
+    spoilt = path.read_bytes()
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.tick_state("c", NOW).open == {}
+    done(ledger, sleep())
+    ledger.close()
+    [kept] = tmp_path.glob("ledger.db.damaged-*")
+    assert kept.read_bytes() == spoilt
+    [said] = [record.getMessage() for record in caplog.records]
+    assert str(kept) in said
+    assert said.isprintable()
+    # The next one finds a good file, and leaves it.
+    again = open_ledger(f"sqlite:///{path}")
+    assert "u1" in again.tick_state("c", NOW).open
+    again.close()
+
+
+def test_a_file_that_is_damaged_while_it_is_open_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert not ledger.is_damaged
+    ledger.begin([sleep(f"u{n}") for n in range(300)])
+    ledger.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(LedgerError):
+        ledger.tick_state("c", NOW)
+    assert ledger.is_damaged
+    assert not open_ledger(f"sqlite:///{path}").is_damaged
 
 
 def test_two_clusters_of_one_name_are_kept_apart(ledger: SqlLedger) -> None:
