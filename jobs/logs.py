@@ -1,36 +1,111 @@
-"""Log lines on stderr: text for people, or one JSON object a line."""
+"""Log lines on stderr: text for people, or one JSON object a line.
+
+Each line carries the job and the run it belongs to, where there is one. A secret that was ever
+used is masked, wherever it turns up.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from analyzer.config.secret import masked
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 LOG_FORMATS = ("text", "json")
 
+_OURS = ("_record", "_from_structlog", "_logger", "_name")
 
-class _Text(logging.Formatter):
+
+@contextmanager
+def run_logs(run: str, job: str) -> Iterator[None]:
+    """Every line within belongs to this run."""
+    import structlog  # noqa: PLC0415 - see below
+
+    with structlog.contextvars.bound_contextvars(run=run, job=job):
+        yield
+
+
+def with_context(call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call`` for another thread, whose lines belong to the same run as those of this one."""
+    context = copy_context()
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return context.copy().run(call, *args, **kwargs)
+
+    return run
+
+
+def _told(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The line as it was logged, with the fields that came along."""
+    record: logging.LogRecord = event["_record"]
+    told: EventDict = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": " ".join(str(event["event"]).splitlines()),
+        **getattr(record, "fields", {}),
+    }
+    known = {key: value for key, value in event.items() if key not in (*_OURS, "event")}
+    for key, value in known.items():
+        told.setdefault(key, value)
+    return told
+
+
+def _masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {key: _hide(value) for key, value in event.items()}
+
+
+def _hide(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list | tuple):
+        return [_hide(one) for one in value]
+    return {key: _hide(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def _dated(_: WrappedLogger, __: str, event: EventDict) -> str:
+    run = f" [{event['job']} {event['run']}]" if "job" in event else ""
+    return f"{event['time']} gpu-thrift: {event['level']}: {event['message']}{run}"
+
+
+class _Plain(logging.Formatter):
+    """For a person at a terminal, who knows what time it is and what runs."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return f"gpu-thrift: {record.levelname.lower()}: {record.getMessage()}"
+        return masked(f"gpu-thrift: {record.levelname.lower()}: {record.getMessage()}")
 
 
-class _Json(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        return json.dumps(line, ensure_ascii=False)
+def _structured(render: Processor) -> logging.Formatter:
+    import structlog  # noqa: PLC0415 - loads rich, which a short command does not need
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.contextvars.merge_contextvars],
+        processors=[_told, _masked, render],
+    )
 
 
-def set_up_logging(form: str, verbose: int) -> None:
-    """``verbose`` 0 shows warnings, 1 also what is done, 2 everything of ours."""
+def set_up_logging(form: str, verbose: int, timed: bool = False) -> None:
+    """``verbose`` 0 shows warnings, 1 also what is done, 2 everything of ours. ``timed`` dates
+    lines of text, and says which run each belongs to."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if form == "json" else _Text())
+    if form == "json":
+        handler.setFormatter(_structured(_json))
+    else:
+        handler.setFormatter(_structured(_dated) if timed else _Plain())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries log requests with their headers at DEBUG: never below warning.

@@ -1,0 +1,77 @@
+"""A circuit breaker around an external service: one that keeps failing is left alone for a while,
+so that every job learns at once what the first ones waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from circuitbreaker import CircuitBreaker
+
+from analyzer.collect.cluster.api import ServerFault
+from analyzer.errors import GpuThriftError, TooMuch, Unreachable
+from jobs.ledger.errors import CorruptLedger, LedgerError
+
+FAILURES = 5
+"""Failures in a row that open the circuit: more than one bad answer, less than one bad sweep."""
+
+REST_S = 20.0
+"""How long it stays open: a job that runs every minute finds it closed, or tries it, each time."""
+
+Observe = Callable[[str, str, float], None]
+"""Told the service, the outcome (``ok``, ``error``, ``open``) and the seconds of a call."""
+
+
+class Breaker:
+    """``with breaker():`` around each call. ``name`` tells the service's server to people."""
+
+    def __init__(
+        self,
+        service: str,
+        name: str,
+        observe: Observe = lambda *_: None,
+        refusal: type[GpuThriftError] = Unreachable,
+        rest_s: float = REST_S,
+    ) -> None:
+        self.service = service
+        self.name = name
+        self._observe = observe
+        self._refusal = refusal
+        self._circuit = CircuitBreaker(FAILURES, rest_s, _is_failure, name)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._circuit.opened)
+
+    @property
+    def says(self) -> str:
+        """What is wrong; empty while it is closed and its last call went well."""
+        last = self._circuit.last_failure
+        return " ".join(str(last).split()) if last is not None else ""
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        if self.is_open:
+            self._observe(self.service, "open", 0.0)
+            raise self._refusal(
+                f"{self.name} is not asked: it failed {self._circuit.failure_count} times in a "
+                f"row and is tried again in {max(1, self._circuit.open_remaining)} s "
+                f"(last: {self.says})"
+            )
+        begun = monotonic()
+        try:
+            with self._circuit:
+                yield
+        except Exception as error:
+            failed = _is_failure(type(error), error)
+            self._observe(self.service, "error" if failed else "ok", monotonic() - begun)
+            raise
+        self._observe(self.service, "ok", monotonic() - begun)
+
+
+def _is_failure(_: type[BaseException], error: BaseException) -> bool:
+    """Whether the service itself is at fault, and not what it was asked for."""
+    if isinstance(error, CorruptLedger | TooMuch):
+        return False
+    return isinstance(error, Unreachable | ServerFault | LedgerError)
