@@ -13,6 +13,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -168,5 +169,14 @@ JOBS = Table(
     Column("settled", Moment, nullable=False),
 )
 """Up to when every period of a job is over; at first, when the job was first known."""
+
+USAGE = Table(
+    "usage",
+    METADATA,
+    Column("cluster", Text, primary_key=True),
+    Column("begin", Moment, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+"""What each hour used, of each cluster."""
 
 VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))

@@ -26,25 +26,11 @@ from jobs.ledger.errors import LedgerError
 from jobs.ledger.ledger import SqlLedger, open_ledger
 from jobs.ledger.model import Change, Outcome, Waited
 from jobs.ledger.scoped import ClusterLedger
-from tests.postgres import Postgres, postgres
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 24, 21, 0, 0, 123456, tzinfo=UTC)
 KEY = WorkloadKey("c", "ml", "Deployment", "chat")
 MEMORY = Memory(4, NOW, "schedule", NOW + timedelta(hours=11), 0)
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state' / 'ledger.db'}"
-    server: Postgres = request.getfixturevalue("server")
-    return server.create(f"t{uuid.uuid4().hex}")
 
 
 @pytest.fixture
