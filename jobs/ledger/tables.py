@@ -179,4 +179,35 @@ USAGE = Table(
 )
 """What each hour used, of each cluster."""
 
+FLAGS = Table(
+    "flags",
+    METADATA,
+    *[Column(name, Text, primary_key=True) for name in ("cluster", "namespace", "kind", "name")],
+    Column("verdict", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("told_usd", Float),
+)
+"""Production workloads that are idle or underused, and what was told of them."""
+
+NOTICES = Table(
+    "notices",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("channel", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("blocks", Json, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("try_at", Moment, nullable=False),
+    Column("sending_at", Moment),
+    Column("sent_at", Moment),
+    Column("receipt", Text, nullable=False, server_default=text("''")),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Index("notices_waiting", "state", "try_at"),
+)
+"""Messages to people: each key once, however often it is asked for."""
+
 VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))

@@ -80,6 +80,8 @@ def test_a_workload_that_is_gone_is_cleared() -> None:
     found = days(use(), None)
     assert [change.what for change in found[1].changes] == ["cleared"]
     assert found[1].flags == ()
+    # Nobody was told of it, so nobody is told that it is gone.
+    assert told(snoozed((NOW + 9 * DAY).isoformat()), None) == ["", ""]
 
 
 def test_a_cluster_that_was_not_read_clears_nothing() -> None:
