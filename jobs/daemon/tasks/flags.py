@@ -1,0 +1,74 @@
+"""Looks for underused production GPUs, and has told what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from analyzer.analysis import Analysis
+from analyzer.errors import PartlyDone
+from analyzer.flags import FlagChange, follow
+from analyzer.model import Window
+from jobs.daemon.periods import Period
+from jobs.ledger.notices import Notice, SqlNotices
+from reports.flags import flags_message
+
+log = logging.getLogger("gpu_thrift.flags")
+
+Analyse = Callable[[Window], Analysis]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where flags are posted (``channel``, empty for nowhere), over what span use is looked at,
+    and the zone of dates that name none."""
+
+    channel: str
+    span: timedelta = timedelta(days=7)
+    zone: tzinfo = UTC
+
+
+def run_once(
+    period: Period, analyse: Analyse, notices: SqlNotices, telling: Telling, now: datetime
+) -> int:
+    """Compares what is flagged at the end of ``period`` with what was. Returns what changed.
+
+    Raises ``PartlyDone`` when some clusters could not be read; flags of theirs stay as they were.
+    """
+    analysis = analyse(Window.ending(period.end, telling.span))
+    found = follow(notices.flags(), analysis, now, telling.zone)
+    for line in found.bad:
+        log.warning("%s", line)
+    for change in found.changes:
+        log.warning(
+            "%s: %s: %s",
+            change.key,
+            change.what,
+            change.reason,
+            extra={
+                "fields": {
+                    "workload": str(change.key),
+                    "flag": change.what,
+                    "idle_usd_per_week": change.usd_per_week,
+                    "since": change.since.isoformat(),
+                }
+            },
+        )
+    posts = []
+    if found.changes and telling.channel:
+        text, blocks = flags_message(found.changes, analysis, telling.span)
+        posts = [Notice(_key(period, found.changes), telling.channel, text, blocks)]
+    notices.set_flags(found.flags, posts, now)
+    if analysis.failed:
+        told = "; ".join(f"{name}: {why}" for name, why in sorted(analysis.failed.items()))
+        raise PartlyDone(f"flags of {period.key} are not looked at everywhere: {told}")
+    return len(found.changes)
+
+
+def _key(period: Period, changes: Sequence[FlagChange]) -> str:
+    """A second try of the same day may find changes that the first could not read."""
+    what = "\n".join(f"{change.what} {change.key}" for change in changes)
+    return f"flag-underused {period.key} {hashlib.sha256(what.encode()).hexdigest()[:12]}"
