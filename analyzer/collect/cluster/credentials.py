@@ -52,6 +52,26 @@ def load(kubeconfig: str, context: str) -> Any:
     return _in_cluster()
 
 
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def namespace(kubeconfig: str, context: str) -> str:
+    """The namespace that ``context`` names; inside a pod, where no kubeconfig says otherwise, the
+    pod's own; ``default`` where nothing does. Raises ``ConfigError`` as ``load`` does."""
+    paths = [Path(part).expanduser() for part in _split(kubeconfig or DEFAULT_KUBECONFIG)]
+    present = [path for path in paths if path.exists()]
+    if not present:
+        try:
+            return OWN_NAMESPACE.read_text(encoding="utf-8").strip() or "default"
+        except (OSError, UnicodeDecodeError):
+            return "default"
+    where = os.pathsep.join(str(path) for path in present)
+    merged = _merge(present, where).value
+    name, _ = _context(merged, context, where)
+    found = next(one["context"] for one in merged["contexts"] if one["name"] == name)
+    return str(found["namespace"] or "default") if "namespace" in found else "default"
+
+
 def _split(kubeconfig: str) -> list[str]:
     return [part for part in kubeconfig.split(os.pathsep) if part]
 
