@@ -11,15 +11,11 @@ from analyzer.errors import PartlyDone, SourceError
 from analyzer.sleep.model import Leave, Sleep, Wake
 from jobs.commands.changing import choice_of, site_options
 from jobs.context import App
+from jobs.daemon.tasks.sleep import loud
 from jobs.sites import dry, sites
 from jobs.sleeping.tick import Report, run_once
 
 log = logging.getLogger("gpu_thrift")
-
-LOUD = frozenset(
-    {"bad-annotation", "contested", "memory-lost", "metrics-missing", "person-changed"}
-)
-"""Reasons that somebody should look into."""
 
 
 @click.command("run")
@@ -52,9 +48,8 @@ def command(app: App, /, once: str, dry_run: bool, accept_change: bool, **given:
 
 
 def _tell(report: Report) -> None:
-    for one in report.decided:
-        if one.decision.reason in LOUD or _is_stuck(one.decision, one.environment.environment):
-            log.warning("%s: %s (%s)", one.target.key, one.decision.reason, one.decision.evidence)
+    for line in loud(report):
+        log.warning("%s", line)
     done = [one.decided for one in report.results if one.outcome == "done"]
     slept = sum(isinstance(one.decision, Sleep) for one in done)
     woke = sum(isinstance(one.decision, Wake) for one in done)
@@ -66,11 +61,3 @@ def _tell(report: Report) -> None:
     beyond = sum(one.decision.reason == "over-limit" for one in report.decided)
     rest = f", {beyond} of them beyond the limits of one run" if beyond else ""
     click.echo(f"{report.cluster}: put to sleep {slept}, woken {woke}, left alone {left}{rest}")
-
-
-def _is_stuck(decision: object, environment: str) -> bool:
-    return (
-        isinstance(decision, Leave)
-        and decision.reason == "environment"
-        and (decision.evidence.startswith("asleep") and environment in ("production", "unknown"))
-    )
