@@ -25,13 +25,15 @@ from jobs.ledger.tables import FLAGS, NOTICES
 class Notice:
     """A message. ``text`` says everything; ``blocks`` are the same, laid out for the channel.
 
-    ``sending_at`` is set when somebody began to post it and nobody knows what became of it.
+    ``made_at`` is when it was written down, ``sending_at`` is set when somebody began to post it
+    and nobody knows what became of it.
     """
 
     key: str
     channel: str
     text: str
     blocks: tuple[Mapping[str, Any], ...] = ()
+    made_at: datetime | None = None
     attempts: int = 0
     sending_at: datetime | None = None
 
@@ -141,6 +143,7 @@ def _notice(found: Any) -> Notice:
         channel=found.channel,
         text=found.text,
         blocks=tuple(found.blocks or ()),
+        made_at=found.made_at,
         attempts=found.attempts,
         sending_at=found.sending_at,
     )

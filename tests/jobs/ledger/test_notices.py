@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,7 +36,9 @@ def notice(name: str = "flag a", text: str = "a is idle") -> Notice:
 def test_a_message_waits_until_it_arrived_and_its_key_is_used_once(notices: SqlNotices) -> None:
     notices.add([notice(), notice("flag b")], NOW)
     notices.add([notice(text="the same again")], NOW)
-    assert notices.waiting(NOW) == [notice(), notice("flag b")]
+    assert notices.waiting(NOW) == [
+        replace(one, made_at=NOW) for one in (notice(), notice("flag b"))
+    ]
     notices.sending("flag a", NOW)
     notices.sent("flag a", "1763900000.000100", NOW)
     notices.add([notice()], NOW + MINUTE)

@@ -1,0 +1,179 @@
+"""A message arrives once, whatever happens on its way."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from analyzer.errors import Denied, PartlyDone, Unreachable
+from jobs.daemon.leadership import NotLeader
+from jobs.daemon.posting import (
+    GIVEN_UP_AFTER,
+    SETTLED_AFTER,
+    Limited,
+    Unsure,
+    post_waiting,
+)
+from jobs.ledger.database import Database, open_database
+from jobs.ledger.errors import LedgerError
+from jobs.ledger.notices import Notice, SqlNotices
+from tests.builders import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def notices(database: Database) -> SqlNotices:
+    return SqlNotices(database)
+
+
+@dataclass
+class Channel:
+    """The other side: what arrived, and what goes wrong next."""
+
+    messages: list[str] = field(default_factory=list)
+    faults: list[Exception | str] = field(default_factory=list)
+    finds: int = 0
+
+    def post(self, notice: Notice) -> str:
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        self.messages.append(notice.key)
+        if fault == "answer lost":
+            raise Unsure("no answer")
+        if fault == "killed":
+            raise KeyboardInterrupt
+        return f"ts-{len(self.messages)}"
+
+    def find(self, notice: Notice, since: datetime) -> str | None:
+        self.finds += 1
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        return "ts-found" if notice.key in self.messages else None
+
+
+def may() -> float:
+    return 10.0
+
+
+def notice(key: str = "a") -> Notice:
+    return Notice(key, "#gpus", f"about {key}")
+
+
+def drive(notices: SqlNotices, channel: Channel, minutes: int = 600) -> None:
+    """A minute at a time, as the daemon does."""
+    for n in range(minutes):
+        with suppress(PartlyDone, KeyboardInterrupt):
+            post_waiting(notices, channel, may, NOW + n * MINUTE)
+        if not notices.unsent():
+            return
+
+
+def test_what_waits_is_posted_once(notices: SqlNotices) -> None:
+    channel = Channel()
+    notices.add([notice("a"), notice("b")], NOW)
+    assert post_waiting(notices, channel, may, NOW) == 2
+    assert post_waiting(notices, channel, may, NOW + MINUTE) == 0
+    assert (channel.messages, channel.finds) == (["a", "b"], 0)
+
+
+@pytest.mark.parametrize("fault", ["answer lost", "killed"])
+def test_one_that_arrived_without_anybody_knowing_is_found(notices: SqlNotices, fault: str) -> None:
+    channel = Channel(faults=[fault])
+    notices.add([notice()], NOW)
+    with pytest.raises((PartlyDone, KeyboardInterrupt)):
+        post_waiting(notices, channel, may, NOW)
+    assert post_waiting(notices, channel, may, NOW + MINUTE) == 0
+    assert channel.finds == 0
+    assert post_waiting(notices, channel, may, NOW + SETTLED_AFTER) == 1
+    assert channel.messages == ["a"]
+
+
+def test_one_that_was_refused_is_tried_again_without_asking(notices: SqlNotices) -> None:
+    channel = Channel(faults=[Denied("invite the app"), Limited("slow down", 90.0)])
+    notices.add([notice()], NOW)
+    with pytest.raises(PartlyDone, match="a: invite the app"):
+        post_waiting(notices, channel, may, NOW)
+    with pytest.raises(PartlyDone, match="slow down"):
+        post_waiting(notices, channel, may, NOW + MINUTE)
+    assert post_waiting(notices, channel, may, NOW + 2 * MINUTE) == 0
+    assert post_waiting(notices, channel, may, NOW + 3 * MINUTE) == 1
+    assert (channel.messages, channel.finds) == (["a"], 0)
+
+
+def test_a_question_that_failed_is_asked_again_before_anything_is_sent(
+    notices: SqlNotices,
+) -> None:
+    channel = Channel(faults=["answer lost", Unreachable("away"), Unreachable("away")])
+    notices.add([notice()], NOW)
+    drive(notices, channel)
+    assert (channel.messages, channel.finds) == (["a"], 3)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_sequence_of_faults_ends_with_each_message_once(notices: SqlNotices, seed: int) -> None:
+    chance = random.Random(seed)
+    kinds: list[Exception | str] = [
+        "answer lost",
+        "killed",
+        "fine",
+        Unsure("timeout"),
+        Unreachable("refused"),
+        Limited("slow down", 45.0),
+        Denied("no scope"),
+    ]
+    channel = Channel(faults=[chance.choice(kinds) for _ in range(chance.randrange(12))])
+    keys = [f"n{n}" for n in range(3)]
+    notices.add([notice(key) for key in keys], NOW)
+    drive(notices, channel, minutes=48 * 60)
+    assert Counter(channel.messages) == dict.fromkeys(keys, 1)
+
+
+def test_who_does_not_lead_posts_nothing(notices: SqlNotices) -> None:
+    channel = Channel()
+    notices.add([notice()], NOW)
+
+    def lost() -> float:
+        raise NotLeader("another daemon may act by now")
+
+    with pytest.raises(NotLeader):
+        post_waiting(notices, channel, lost, NOW)
+    assert channel.messages == []
+
+
+def test_what_cannot_be_marked_is_not_sent(notices: SqlNotices, database: Database) -> None:
+    channel = Channel()
+    notices.add([notice()], NOW)
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE UPDATE ON notices BEGIN SELECT RAISE(FAIL, 'full'); END"
+        )
+    with pytest.raises(LedgerError):
+        post_waiting(notices, channel, may, NOW)
+    assert channel.messages == []
+
+
+def test_what_is_no_news_any_more_is_dropped_and_said(
+    notices: SqlNotices, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = Channel()
+    notices.add([notice()], NOW)
+    assert post_waiting(notices, channel, may, NOW + GIVEN_UP_AFTER + MINUTE) == 0
+    assert (channel.messages, notices.unsent()) == ([], 0)
+    assert "given up" in caplog.text
