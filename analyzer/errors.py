@@ -13,6 +13,8 @@ GpuThriftError            exit 1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class GpuThriftError(Exception):
     """Base of everything that is raised on purpose."""
@@ -50,6 +52,11 @@ class BadAnswer(SourceError):
 
 class TooMuch(SourceError):
     """The server refused the size of a query; a smaller span may pass."""
+
+
+def each_named(failed: Mapping[str, str]) -> str:
+    """What could not be read, by name, each with its reason."""
+    return "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
 
 
 class PartlyDone(GpuThriftError):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -55,10 +57,21 @@ def _told(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         "message": " ".join(str(event["event"]).splitlines()),
         **getattr(record, "fields", {}),
     }
+    # structlog moves it from the record into the event.
+    raised = event.pop("exc_info", None)
+    if isinstance(raised, tuple) and raised[1] is not None:
+        told["exception"] = _where(raised[1])
     known = {key: value for key, value in event.items() if key not in (*_OURS, "event")}
     for key, value in known.items():
         told.setdefault(key, value)
     return told
+
+
+def _where(error: BaseException) -> str:
+    """What was raised, and the line that raised it: all of a traceback that fits into a line."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({Path(last[0].filename).name}:{last[0].lineno})" if last else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
 
 
 def _masked(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -79,14 +92,17 @@ def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 def _dated(_: WrappedLogger, __: str, event: EventDict) -> str:
     run = f" [{event['job']} {event['run']}]" if "job" in event else ""
-    return f"{event['time']} gpu-thrift: {event['level']}: {event['message']}{run}"
+    cause = f": {event['exception']}" if "exception" in event else ""
+    return f"{event['time']} gpu-thrift: {event['level']}: {event['message']}{cause}{run}"
 
 
 class _Plain(logging.Formatter):
     """For a person at a terminal, who knows what time it is and what runs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(f"gpu-thrift: {record.levelname.lower()}: {record.getMessage()}")
+        raised = record.exc_info[1] if record.exc_info else None
+        cause = f": {_where(raised)}" if raised else ""
+        return masked(f"gpu-thrift: {record.levelname.lower()}: {record.getMessage()}{cause}")
 
 
 def _structured(render: Processor) -> logging.Formatter:

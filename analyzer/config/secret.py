@@ -10,7 +10,8 @@ MASK = "***"
 _LEAST = 6
 """Shorter values are masked nowhere: they would be found in the middle of words."""
 
-_used: set[str] = set()
+_used: frozenset[str] = frozenset()
+# Replaced as a whole: other threads may be looking through it.
 
 
 def masked(text: str) -> str:
@@ -21,6 +22,7 @@ def masked(text: str) -> str:
 
 
 def _remember(value: str) -> None:
+    global _used  # noqa: PLW0603 - see above
     _, _, rest = value.partition("://")
     if not rest:
         found = [value]
@@ -28,7 +30,7 @@ def _remember(value: str) -> None:
         # Of an address only who may come in is secret.
         user, at, _ = rest.rpartition("@")
         found = [value, user.partition(":")[2]] if at else []
-    _used.update(one for one in found if len(one) >= _LEAST)
+    _used |= {one for one in found if len(one) >= _LEAST}
 
 
 class Secret:

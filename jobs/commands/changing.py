@@ -17,7 +17,7 @@ import click
 
 from analyzer.config import PrometheusConfig, parse_option
 from analyzer.config.zone import zone_of
-from analyzer.errors import PartlyDone, SourceError, UsageError
+from analyzer.errors import ConfigError, PartlyDone, SourceError, UsageError
 from analyzer.sleep.case import Case, Rules
 from analyzer.sleep.decision import decide
 from analyzer.sleep.limits import refusal
@@ -113,7 +113,9 @@ def _of_each(targets: Sequence[Site], what: Callable[[Site], T]) -> tuple[list[T
     for site in targets:
         try:
             found.append(what(site))
-        except SourceError as error:
+        except (SourceError, ConfigError) as error:
+            if len(targets) == 1:
+                raise
             failed.append(f"{site.name}: {error}")
     if failed and not found:
         raise SourceError("; ".join(failed))

@@ -20,7 +20,7 @@ from analyzer.analysis import Analysis
 from analyzer.collect import recording
 from analyzer.collect.snapshot import take_snapshot
 from analyzer.config import AnalysisConfig, PrometheusConfig, parse_option
-from analyzer.errors import GpuThriftError, PartlyDone, SourceError
+from analyzer.errors import GpuThriftError, PartlyDone, SourceError, each_named
 from analyzer.model import Snapshot, Window
 from analyzer.usage import analyse
 from jobs.context import App
@@ -119,7 +119,7 @@ def read(app: App, wanted: Asked) -> Snapshot:
         found = sources(clusters, wanted.choice, tell)
         snapshot = take_snapshot(found, read_settings(app.config), window, app.now)
     if len(snapshot.failed) == len(clusters):
-        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(snapshot.failed.items()))
+        reasons = each_named(snapshot.failed)
         raise SourceError(f"no cluster could be read: {reasons}")
     return snapshot
 
@@ -131,7 +131,7 @@ def analysed(app: App, snapshot: Snapshot) -> Analysis:
 def check_failed(snapshot: Snapshot) -> None:
     """Raises ``PartlyDone`` when some clusters could not be read, naming each."""
     if snapshot.failed:
-        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(snapshot.failed.items()))
+        reasons = each_named(snapshot.failed)
         raise PartlyDone(f"not every cluster could be read: {reasons}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from analyzer.errors import PartlyDone, SourceError
+from analyzer.errors import ConfigError, PartlyDone, SourceError
 from analyzer.sleep.model import Leave, Sleep, Wake
 from jobs.commands.changing import choice_of, site_options
 from jobs.context import App
@@ -34,10 +34,13 @@ log = logging.getLogger("gpu_thrift")
 def command(app: App, /, once: str, dry_run: bool, accept_change: bool, **given: Any) -> int:  # noqa: ARG001
     """Run a job once: put to sleep and wake what is due now."""
     failures: list[str] = []
-    for site in sites(app.config, choice_of(given), only_wake=not app.config.sleep.enabled):
+    found = sites(app.config, choice_of(given), only_wake=not app.config.sleep.enabled)
+    for site in found:
         try:
             report = run_once(dry(site) if dry_run else site, app.now, accept_change)
-        except SourceError as error:
+        except (SourceError, ConfigError) as error:
+            if len(found) == 1 and isinstance(error, ConfigError):
+                raise
             failures.append(f"{site.name}: {error}")
             continue
         _tell(report)

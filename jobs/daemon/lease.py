@@ -142,7 +142,9 @@ class LeaseLeadership:
         return usual / 2 if self._problem or not self.leads else usual
 
     def _failed(self, error: Exception) -> None:
-        said = str(error) or type(error).__name__
+        said = str(error)
+        if not isinstance(error, GpuThriftError):
+            said = f"{type(error).__name__}: {said}"
         if said != self._problem:
             log.warning("%s: %s", self._lease, said)
         self._problem = said

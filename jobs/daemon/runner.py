@@ -161,7 +161,6 @@ class Runner:
                 return
             if period.due.minute == 0:
                 runs.prune(job.name, now - KEPT_MINUTES)
-            state.said = ""
         except LedgerError as error:
             state.last_key = period.key
             self._say(state, f"{job.name}: runs without the ledger: {error}")
@@ -238,6 +237,7 @@ class Runner:
                 ended("retry" if at is not None else "failed")
                 return at
         if run is not None:
+            state.said = ""
             self._finish(run, "done", "", state)
         ended("done")
         return None

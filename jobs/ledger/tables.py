@@ -57,6 +57,12 @@ def _workload() -> list[Column[Any]]:
     return [Column(name, Text, nullable=False) for name in names]
 
 
+def _named() -> list[Column[Any]]:
+    """A workload by its name, as the key of a table."""
+    names = ("cluster", "namespace", "kind", "name")
+    return [Column(name, Text, primary_key=True) for name in names]
+
+
 SLEEPS = Table(
     "sleeps",
     METADATA,
@@ -137,7 +143,7 @@ BASELINES = Table(
 READY = Table(
     "ready",
     METADATA,
-    *[Column(name, Text, primary_key=True) for name in ("cluster", "namespace", "kind", "name")],
+    *_named(),
     Column("seconds", Json, nullable=False),
     Column("seen_at", Moment, nullable=False),
 )
@@ -182,7 +188,7 @@ USAGE = Table(
 FLAGS = Table(
     "flags",
     METADATA,
-    *[Column(name, Text, primary_key=True) for name in ("cluster", "namespace", "kind", "name")],
+    *_named(),
     Column("verdict", Text, nullable=False),
     Column("since", Moment, nullable=False),
     Column("told", Text, nullable=False),

@@ -101,3 +101,22 @@ def test_one_cluster_that_is_away_stops_no_other(api: Caller, tmp_path: Path) ->
         assert "Traceback" not in told.stderr
     found = read(api, DEPLOYMENT, "w0")
     assert (found["spec"]["replicas"], bool(ours(found))) == (0, True)
+
+
+def test_one_cluster_whose_context_is_gone_stops_no_other(api: Caller, tmp_path: Path) -> None:
+    make(api, DEPLOYMENT, "w0")
+    one = config(api, tmp_path, awake="always")
+    head, _, tail = one.read_text().partition("[[clusters]]\n")
+    gone = tail.replace("kubeconfig =", 'context = "gone"\nkubeconfig =')
+    assert gone != tail
+    file = tmp_path / "both.toml"
+    file.write_text(
+        f'{head}[[clusters]]\nname = "here"\n{tail}\n[[clusters]]\nname = "away"\n{gone}'
+    )
+    for args in (("status",), ("run", "--once", "sleep"), ("scale-down", "--yes")):
+        told = run(file, *args)
+        assert told.returncode == 4, (args, told)
+        assert "away: " in told.stderr
+        assert "gone" in told.stderr
+    found = read(api, DEPLOYMENT, "w0")
+    assert (found["spec"]["replicas"], bool(ours(found))) == (0, True)

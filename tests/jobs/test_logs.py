@@ -75,3 +75,18 @@ def test_a_line_break_in_a_message_makes_no_second_line(
     set_up_logging("text", 0, timed=True)
     log.warning("one\ntwo")
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_was_raised_is_one_line_with_its_place(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging(form, 0, timed=True)
+    try:
+        raise RuntimeError("nobody\nforesaw this")
+    except RuntimeError:
+        log.exception("the job could not be looked at")
+    [line] = capsys.readouterr().err.splitlines()
+    assert "RuntimeError: nobody foresaw this (test_logs.py:" in line
+    assert "Traceback" not in line
+    assert "object at 0x" not in line

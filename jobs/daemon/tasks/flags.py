@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from analyzer.analysis import Analysis
-from analyzer.errors import PartlyDone
 from analyzer.flags import FlagChange, follow
 from analyzer.model import Window
 from jobs.daemon.periods import Period
+from jobs.daemon.tasks.reading import Analyse, check_failed
 from jobs.ledger.notices import Notice, SqlNotices
 from reports.flags import flags_message
 
 log = logging.getLogger("gpu_thrift.flags")
-
-Analyse = Callable[[Window], Analysis]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +59,7 @@ def run_once(
         text, blocks = flags_message(found.changes, analysis, telling.span)
         posts = [Notice(_key(period, found.changes), telling.channel, text, blocks)]
     notices.set_flags(found.flags, posts, now)
-    if analysis.failed:
-        told = "; ".join(f"{name}: {why}" for name, why in sorted(analysis.failed.items()))
-        raise PartlyDone(f"flags of {period.key} are not looked at everywhere: {told}")
+    check_failed(analysis, f"flags of {period.key} are not looked at")
     return len(found.changes)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from analyzer.errors import PartlyDone, SourceError
+from analyzer.errors import GpuThriftError, PartlyDone
 from jobs.daemon.leadership import NotLeader
 from jobs.logs import with_context
 from jobs.sleeping.tick import Report
@@ -70,8 +70,10 @@ def _look(site: Site, now: datetime) -> Report | str:
         return run_on_site(site, now)
     except NotLeader:
         raise
-    except SourceError as error:
+    except GpuThriftError as error:
         return f"{site.name}: {error}"
+    except Exception as error:  # noqa: BLE001 - one cluster never stops the others
+        return f"{site.name}: {type(error).__name__}: {error}"
 
 
 def loud(report: Report) -> list[str]:

@@ -307,6 +307,23 @@ def test_without_the_ledger_what_is_about_now_runs_and_the_rest_waits() -> None:
     assert Counter(job for job, _, _ in daemons.ran)["job"] == 2
 
 
+def test_a_failure_of_every_minute_is_said_once_and_again_after_it_was_well(
+    runs: Runs, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemons = Daemons({"sleep": EveryMinute()}, runs, ("sleep",))
+    runner = daemons.start()
+
+    def fail(job: str, turn: Turn) -> None:
+        raise GpuThriftError("the API server is away")
+
+    for doing in (fail, fail, fail, lambda job, turn: None, fail):
+        daemons.doing = doing
+        daemons.tick(runner)
+        daemons.clock.now += MINUTE
+    assert caplog.text.count("the API server is away") == 2
+    assert len(daemons.seen.errors) == 4
+
+
 def test_a_minute_that_ran_runs_not_again_after_a_restart(runs: Runs) -> None:
     daemons = Daemons({"sleep": EveryMinute()}, runs, ("sleep",))
     for _ in range(3):

@@ -100,3 +100,16 @@ def test_what_holds_for_long_is_said_when_it_begins(
     told = [one for one in caplog.records if "bad-annotation" in one.getMessage()]
     assert len(told) == 1
     assert "w0" in told[0].getMessage()
+
+
+def test_a_kubeconfig_that_cannot_be_used_keeps_no_other_asleep(
+    clusters: list[tuple[Caller, Site]],
+) -> None:
+    (_, east_site), (west, west_site) = clusters
+    make(west, DEPLOYMENT, "w0")
+    broken = replace(east_site, api=replace(east_site.api, context="no-such-context"))
+    heard: list[Report] = []
+    with pytest.raises(PartlyDone, match=r"east: .*no-such-context"):
+        run_once([broken, west_site], NIGHT, Said(), heard.append)
+    assert read(west, DEPLOYMENT, "w0")["spec"]["replicas"] == 0
+    assert [report.cluster for report in heard] == ["west"]
