@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -395,3 +396,23 @@ for n in range(40):
     for one in running:
         _, said = one.communicate(timeout=60)
         assert one.returncode == 0, said
+
+
+def test_many_may_open_a_new_one_at_the_same_time(server: Postgres, tmp_path: Path) -> None:
+    for round_ in range(12):
+        for url in (
+            f"sqlite:///{tmp_path / str(round_) / 'ledger.db'}",
+            server.create(f"t{uuid.uuid4().hex}"),
+        ):
+            together = threading.Barrier(4)
+
+            def open_it(url: str = url, together: threading.Barrier = together) -> frozenset[str]:
+                together.wait()
+                ledger = open_ledger(url)
+                found = ledger.scopes()
+                ledger.close()
+                return found
+
+            with ThreadPoolExecutor(4) as pool:
+                opened = [pool.submit(open_it) for _ in range(4)]
+            assert [one.result() for one in opened] == [frozenset()] * 4
