@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from analyzer.errors import PartlyDone, SourceError
+from analyzer.errors import PartlyDone, SourceError, Unreachable
 from jobs.daemon.leadership import NotLeader
 from jobs.ledger.notices import Notice, SqlNotices
 
@@ -28,7 +28,7 @@ GIVEN_UP_AFTER = timedelta(days=3)
 """What could not be told for so long is no news any more."""
 
 
-class Unsure(SourceError):
+class Unsure(Unreachable):
     """Nobody knows whether the message was accepted."""
 
 
