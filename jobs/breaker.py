@@ -3,7 +3,8 @@ so that every job learns at once what the first ones waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -11,7 +12,7 @@ from circuitbreaker import CircuitBreaker
 
 from analyzer.collect.cluster.api import ServerFault
 from analyzer.errors import GpuThriftError, TooMuch, Unreachable
-from jobs.ledger.errors import CorruptLedger, LedgerError
+from jobs.ledger.errors import CorruptLedger, LedgerError, Superseded
 
 FAILURES = 5
 """Failures in a row that open the circuit: more than one bad answer, less than one bad sweep."""
@@ -70,8 +71,36 @@ class Breaker:
         self._observe(self.service, "ok", monotonic() - begun)
 
 
+class Breakers:
+    """One breaker for each server. Safe to use from any thread."""
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self._known: dict[tuple[str, str], Breaker] = {}
+        self._lock = threading.Lock()
+
+    def of(self, service: str, name: str, refusal: type[GpuThriftError] = Unreachable) -> Breaker:
+        """The breaker of a server that is called ``name``, the same each time."""
+        with self._lock:
+            made = Breaker(service, name, self._observe, refusal)
+            return self._known.setdefault((service, name), made)
+
+    def all(self) -> list[Breaker]:
+        with self._lock:
+            return list(self._known.values())
+
+    def keep(self, wanted: Iterable[Breaker]) -> list[Breaker]:
+        """Forgets all others, and returns them."""
+        kept = set(wanted)
+        with self._lock:
+            gone = [one for one in self._known.values() if one not in kept]
+            for one in gone:
+                del self._known[one.service, one.name]
+        return gone
+
+
 def _is_failure(_: type[BaseException], error: BaseException) -> bool:
     """Whether the service itself is at fault, and not what it was asked for."""
-    if isinstance(error, CorruptLedger | TooMuch):
+    if isinstance(error, CorruptLedger | Superseded | TooMuch):
         return False
     return isinstance(error, Unreachable | ServerFault | LedgerError)

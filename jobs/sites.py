@@ -24,8 +24,14 @@ PATIENCE = timedelta(seconds=15)
 """Longest wait for one answer about the last minutes."""
 
 
-def sites(config: Config, choice: Choice, only_wake: bool = False) -> list[Site]:
-    """One site a cluster whose Kubernetes API is configured.
+def sites(
+    config: Config,
+    choice: Choice,
+    only_wake: bool = False,
+    open_ledger: Callable[[], Ledger] | None = None,
+) -> list[Site]:
+    """One site a cluster whose Kubernetes API is configured. ``open_ledger`` takes the place of
+    opening the configured ledger.
 
     Raises ``ConfigError`` for a schedule that cannot be read, ``UsageError`` without a cluster.
     """
@@ -33,7 +39,7 @@ def sites(config: Config, choice: Choice, only_wake: bool = False) -> list[Site]
     clusters = [one for one in chosen_clusters(config, choice) if one.kubernetes.enabled]
     if not clusters:
         raise UsageError("no cluster to work on: kubernetes.enabled is false for each")
-    opener = _Opener(config)
+    opener = open_ledger or _Opener(config)
     return [_site(config, cluster, opener, only_wake) for cluster in clusters]
 
 

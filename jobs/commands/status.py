@@ -22,15 +22,13 @@ from jobs.context import App
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Slept
 from jobs.sites import sites
+from jobs.sleeping.saved import DAYS, saved_of
 from jobs.sleeping.tick import cases
 from jobs.sleeping.view import View
 from jobs.sleeping.watch import orphans
 from reports.listing import show
 from reports.plan import Look
-from reports.status import Asleep, Saved, Status, status_document, status_listing
-
-DAYS = 7
-"""How far back the savings are added up."""
+from reports.status import Asleep, Status, status_document, status_listing
 
 ATTENTION = frozenset({"bad-annotation", "contested", "memory-lost"})
 
@@ -111,21 +109,6 @@ def asleep_of(case: Case, nodes: frozenset[str] | None) -> Asleep:
         nodes=len(on),
         nodes_gone=None if nodes is None or not on else sum(one not in nodes for one in on),
     )
-
-
-def saved_of(slept: Sequence[Slept], now: datetime) -> Saved:
-    """GPU-hours and dollars that sleep did not hold within the last days."""
-    begin = now - timedelta(days=DAYS)
-    gpu_hours = usd = unpriced = 0.0
-    for one in slept:
-        lasted = min(one.until or now, now) - max(one.since, begin)
-        hours = max(0.0, lasted.total_seconds() / 3600)
-        gpu_hours += hours * one.gpus
-        if one.usd_per_hour is None:
-            unpriced += hours * one.gpus
-        else:
-            usd += hours * one.usd_per_hour
-    return Saved(DAYS, gpu_hours, usd, unpriced)
 
 
 def _nodes(view: View) -> frozenset[str] | None:

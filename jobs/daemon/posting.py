@@ -13,6 +13,7 @@ from typing import Protocol
 
 from analyzer.errors import PartlyDone, SourceError, Unreachable
 from jobs.daemon.leadership import NotLeader
+from jobs.ledger.errors import Superseded
 from jobs.ledger.notices import Notice, SqlNotices
 
 log = logging.getLogger("gpu_thrift.posting")
@@ -73,6 +74,8 @@ def post_waiting(
             arrived += _posted(notice, notices, poster, guard, now)
         except NotLeader:
             raise
+        except Superseded as error:
+            log.info("%s", error)
         except SourceError as error:
             failures.append(f"{notice.key}: {error}")
     if failures:
@@ -94,7 +97,7 @@ def _posted(
         if receipt is not None:
             notices.sent(notice.key, receipt, now)
             return True
-    notices.sending(notice.key, now)
+    notices.sending(notice, now)
     guard()
     try:
         receipt = poster.post(notice)

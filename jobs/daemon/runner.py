@@ -41,12 +41,13 @@ class Stopped(GpuThriftError):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One try of one period. ``stop`` is set when the job should end after its current object."""
+    """One try of one period. ``stop`` is set when the job should end after its current object;
+    ``run`` is what the ledger knows of it, None without a ledger."""
 
     period: Period
     now: datetime
-    run_id: str
     stop: threading.Event
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class Runner:
 
         with run_logs(run.run_id if run else run_id(), job.name):
             try:
-                job.run(Turn(period, now, run.run_id if run else "", self.stop))
+                job.run(Turn(period, now, self.stop, run))
             except (Stopped, NotLeader) as error:
                 log.warning("%s of %s is left for the next leader: %s", job.name, period.key, error)
                 ended("interrupted")
@@ -236,11 +237,11 @@ class Runner:
                 at = self._failed(job, period, run, error, state)
                 ended("retry" if at is not None else "failed")
                 return at
-        if run is not None:
-            state.said = ""
-            self._finish(run, "done", "", state)
-        ended("done")
-        return None
+            if run is not None:
+                state.said = ""
+                self._finish(run, "done", "", state)
+            ended("done")
+            return None
 
     def _failed(
         self, job: Job, period: Period, run: Run | None, error: Exception, state: _State

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
@@ -17,7 +17,11 @@ _LOCK = 7_410_257_094
 """Any number, as long as no other program takes the same advisory lock in this database."""
 
 
-def open_database(url: str) -> Database:
+Around = Callable[[], AbstractContextManager[None]]
+"""Entered around everything that the database is asked."""
+
+
+def open_database(url: str, around: Around = nullcontext) -> Database:
     """The database at ``sqlite:///path`` or ``postgresql://…``, its tables made or brought up to
     date. A SQLite file that is damaged is put aside, and a new one begun. Raises ``LedgerError``.
     """
@@ -29,7 +33,7 @@ def open_database(url: str) -> Database:
         put_aside(Path(str(engine.url.database)), str(error))
         engine = open_engine(url)
         _prepare(engine)
-    return Database(engine)
+    return Database(engine, around)
 
 
 def _prepare(engine: Engine) -> None:
@@ -50,8 +54,9 @@ class Database:
     """Safe to use from several threads; connections are made anew after the database was away.
     Everything that goes wrong is a ``LedgerError``."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, around: Around = nullcontext) -> None:
         self._engine = engine
+        self._around = around
         self.name = name_of(engine)
         self.is_damaged = False
         """Whether it turned out damaged: opening it anew puts it aside."""
@@ -59,7 +64,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         try:
-            with told(self._engine), self._engine.begin() as connection:
+            with self._around(), told(self._engine), self._engine.begin() as connection:
                 yield connection
         except CorruptLedger:
             self.is_damaged = True

@@ -11,3 +11,7 @@ class LedgerError(GpuThriftError):
 
 class CorruptLedger(LedgerError):
     """The SQLite file is damaged, or is no database at all."""
+
+
+class Superseded(LedgerError):
+    """Another process took over what this one was doing; nothing was written."""

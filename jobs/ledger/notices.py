@@ -17,7 +17,9 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 from analyzer.flags import Flag
 from analyzer.model import WorkloadKey
 from jobs.ledger.database import Database
+from jobs.ledger.errors import Superseded
 from jobs.ledger.rows import key_of
+from jobs.ledger.runs import Run, check_held
 from jobs.ledger.tables import FLAGS, NOTICES
 
 
@@ -52,9 +54,18 @@ class SqlNotices:
                 for one in connection.execute(select(FLAGS))
             }
 
-    def set_flags(self, flags: Sequence[Flag], notices: Sequence[Notice], now: datetime) -> None:
-        """The flags from now on, and what is to be told of them, in one transaction."""
+    def set_flags(
+        self,
+        flags: Sequence[Flag],
+        notices: Sequence[Notice],
+        now: datetime,
+        run: Run | None = None,
+    ) -> None:
+        """The flags from now on, and what is to be told of them, in one transaction. ``run`` is
+        the try that found them; raises ``Superseded`` when it was taken over."""
         with self._database.writing() as connection:
+            if run is not None:
+                check_held(connection, run)
             connection.execute(delete(FLAGS))
             if flags:
                 connection.execute(insert(FLAGS), [_of_flag(one) for one in flags])
@@ -72,9 +83,19 @@ class SqlNotices:
             found = connection.execute(select(NOTICES).where(due).order_by(NOTICES.c.id))
             return [_notice(one) for one in found]
 
-    def sending(self, key: str, now: datetime) -> None:
-        """It is about to be posted: from now on nobody knows whether it was."""
-        self._set(key, attempts=NOTICES.c.attempts + 1, sending_at=now)
+    def sending(self, notice: Notice, now: datetime) -> None:
+        """It is about to be posted: from now on nobody knows whether it was. Raises ``Superseded``
+        when somebody else began to meanwhile."""
+        as_read = and_(
+            NOTICES.c.key == notice.key,
+            NOTICES.c.state == "waiting",
+            NOTICES.c.attempts == notice.attempts,
+        )
+        begun = update(NOTICES).where(as_read)
+        with self._database.writing() as connection:
+            done = connection.execute(begun.values(attempts=notice.attempts + 1, sending_at=now))
+            if done.rowcount != 1:
+                raise Superseded(f"{notice.key} is posted by another process")
 
     def sent(self, key: str, receipt: str, now: datetime) -> None:
         """It arrived; ``receipt`` is the other side's name for it."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import and_, delete, desc, insert, select, update
+from sqlalchemy import Connection, and_, delete, desc, insert, select, update
 
 from jobs.ledger.database import Database
+from jobs.ledger.errors import Superseded
 from jobs.ledger.tables import JOBS, RUNS
 
 Ended = Literal["done", "failed"]
@@ -148,6 +149,16 @@ class SqlRuns:
         with self._database.writing() as connection:
             old = and_(RUNS.c.job == job, RUNS.c.due < before, RUNS.c.outcome != "")
             connection.execute(delete(RUNS).where(old))
+
+
+def check_held(connection: Connection, run: Run) -> None:
+    """Raises ``Superseded`` unless ``run`` is still the latest try of its period. Asked in the
+    transaction that writes what the try brought: a process that was away cannot write over what
+    its successor wrote."""
+    mine = and_(RUNS.c.job == run.job, RUNS.c.period == run.period, RUNS.c.outcome == "")
+    held = and_(mine, RUNS.c.holder == run.holder, RUNS.c.attempts == run.attempts)
+    if connection.execute(select(RUNS.c.job).where(held)).first() is None:
+        raise Superseded(f"{run.job} of {run.period} was taken over by another process")
 
 
 def _run(found: Any) -> Run:

@@ -16,6 +16,7 @@ from analyzer.sleep.limits import Census, Limits, cap, refusal
 from analyzer.sleep.model import SCHEDULE, Decided, Leave, Sleep, Wake
 from jobs.actuator import Result
 from jobs.ledger.errors import LedgerError
+from jobs.ledger.scoped import ClusterLedger
 from jobs.sleeping.act import act, acts
 from jobs.sleeping.adopt import adopt
 from jobs.sleeping.fleet import Fleet, Problem
@@ -41,7 +42,8 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run decided and did. ``decided`` is everything, ``results`` what was to be done."""
+    """What a run decided and did. ``decided`` is everything, ``results`` what was to be done;
+    ``ledger`` is the cluster's part of it, None when it could not be used."""
 
     cluster: str
     decided: tuple[Decided, ...] = ()
@@ -49,6 +51,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     refused: str = ""
     followed: Followed = field(default_factory=Followed)
+    ledger: ClusterLedger | None = None
 
     @property
     def failures(self) -> list[str]:
@@ -91,7 +94,15 @@ def run_once(site: Site, now: datetime, accept_change: bool = False) -> Report:
     followed = follow_up(view, by_uid, {one.decided.target.uid for one in results})
     if not refused:
         _remember(view, census)
-    return Report(site.name, tuple(decided), tuple(results), tuple(problems), refused, followed)
+    return Report(
+        site.name,
+        tuple(decided),
+        tuple(results),
+        tuple(problems),
+        refused,
+        followed,
+        view.ledger,
+    )
 
 
 def each(many: Iterable[Of], what: Callable[[Of], Made], problems: list[Problem]) -> list[Made]:

@@ -13,6 +13,7 @@ from analyzer.model import Window
 from jobs.daemon.periods import Period
 from jobs.daemon.tasks.reading import Analyse, check_failed
 from jobs.ledger.notices import Notice, SqlNotices
+from jobs.ledger.runs import Run
 from reports.flags import flags_message
 
 log = logging.getLogger("gpu_thrift.flags")
@@ -29,11 +30,17 @@ class Telling:
 
 
 def run_once(
-    period: Period, analyse: Analyse, notices: SqlNotices, telling: Telling, now: datetime
+    period: Period,
+    analyse: Analyse,
+    notices: SqlNotices,
+    telling: Telling,
+    now: datetime,
+    run: Run | None = None,
 ) -> int:
     """Compares what is flagged at the end of ``period`` with what was. Returns what changed.
 
-    Raises ``PartlyDone`` when some clusters could not be read; flags of theirs stay as they were.
+    ``run`` is the try of the period: nothing is written once another process took it over. Raises
+    ``PartlyDone`` when some clusters could not be read; flags of theirs stay as they were.
     """
     analysis = analyse(Window.ending(period.end, telling.span))
     found = follow(notices.flags(), analysis, now, telling.zone)
@@ -58,7 +65,7 @@ def run_once(
     if found.changes and telling.channel:
         text, blocks = flags_message(found.changes, analysis, telling.span)
         posts = [Notice(_key(period, found.changes), telling.channel, text, blocks)]
-    notices.set_flags(found.flags, posts, now)
+    notices.set_flags(found.flags, posts, now, run)
     check_failed(analysis, f"flags of {period.key} are not looked at")
     return len(found.changes)
 

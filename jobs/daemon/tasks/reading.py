@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from analyzer.analysis import Analysis
-from analyzer.errors import PartlyDone, each_named
+from analyzer.collect.snapshot import ClusterSource, take_snapshot
+from analyzer.config import Config
+from analyzer.errors import PartlyDone, SourceError, each_named
 from analyzer.model import Window
+from analyzer.usage import analyse
+from jobs.wiring import decide_settings, read_settings
 
 Analyse = Callable[[Window], Analysis]
 """Reads and analyses a span of time; raises ``SourceError`` when no cluster answered."""
+
+
+def reading(
+    config: Config, sources: Callable[[], Sequence[ClusterSource]], clock: Callable[[], datetime]
+) -> Analyse:
+    """Reads ``sources`` as the configuration says."""
+
+    def read(window: Window) -> Analysis:
+        now, found = clock(), sources()
+        snapshot = take_snapshot(found, read_settings(config), window, now)
+        if len(snapshot.failed) == len(found):
+            raise SourceError(f"no cluster could be read: {each_named(snapshot.failed)}")
+        return analyse(snapshot, decide_settings(config), now)
+
+    return read
 
 
 def check_failed(analysis: Analysis, what: str) -> None:

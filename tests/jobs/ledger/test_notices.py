@@ -10,8 +10,9 @@ import pytest
 
 from analyzer.flags import Flag
 from jobs.ledger.database import Database, open_database
-from jobs.ledger.errors import LedgerError
+from jobs.ledger.errors import LedgerError, Superseded
 from jobs.ledger.notices import Notice, SqlNotices
+from jobs.ledger.runs import Claim, Run, SqlRuns
 from tests.builders import NOW, key
 
 MINUTE = timedelta(minutes=1)
@@ -39,7 +40,7 @@ def test_a_message_waits_until_it_arrived_and_its_key_is_used_once(notices: SqlN
     assert notices.waiting(NOW) == [
         replace(one, made_at=NOW) for one in (notice(), notice("flag b"))
     ]
-    notices.sending("flag a", NOW)
+    notices.sending(notices.waiting(NOW)[0], NOW)
     notices.sent("flag a", "1763900000.000100", NOW)
     notices.add([notice()], NOW + MINUTE)
     assert [one.key for one in notices.waiting(NOW + MINUTE)] == ["flag b"]
@@ -48,7 +49,7 @@ def test_a_message_waits_until_it_arrived_and_its_key_is_used_once(notices: SqlN
 
 def test_who_finds_a_message_that_was_being_sent_sees_since_when(notices: SqlNotices) -> None:
     notices.add([notice()], NOW)
-    notices.sending("flag a", NOW + MINUTE)
+    notices.sending(notices.waiting(NOW)[0], NOW + MINUTE)
     [found] = notices.waiting(NOW + MINUTE)
     assert (found.sending_at, found.attempts) == (NOW + MINUTE, 1)
     notices.failed("flag a", "timeout", NOW + 2 * MINUTE, unsure=True)
@@ -90,3 +91,30 @@ def test_hostile_text_comes_back(notices: SqlNotices) -> None:
     [found] = notices.waiting(NOW)
     assert found.text == text.replace("\x00", "\ufffd")
     assert found.blocks[0]["text"]["text"] == text
+
+
+def test_only_one_of_two_begins_to_send(notices: SqlNotices) -> None:
+    notices.add([notice()], NOW)
+    [first], [second] = notices.waiting(NOW), notices.waiting(NOW)
+    notices.sending(first, NOW)
+    with pytest.raises(Superseded, match="flag a"):
+        notices.sending(second, NOW)
+
+
+def test_who_was_replaced_writes_no_flags(database: Database, notices: SqlNotices) -> None:
+    runs = SqlRuns(database)
+
+    def claim(holder: str) -> Run:
+        found = runs.claim(Claim("flag-underused", "2026-11-23", NOW, holder, holder), NOW)
+        assert found is not None
+        return found
+
+    first = claim("a")
+    second = claim("b")
+    with pytest.raises(Superseded, match="taken over"):
+        notices.set_flags([], [notice("of the first")], NOW, first)
+    notices.set_flags([], [notice("of the second")], NOW, second)
+    runs.finish(second, "done", "", NOW)
+    with pytest.raises(Superseded):
+        notices.set_flags([], [notice("too late")], NOW, second)
+    assert [one.key for one in notices.waiting(NOW)] == ["of the second"]

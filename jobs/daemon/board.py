@@ -1,0 +1,157 @@
+"""What the daemon knows of itself, for the status page, the probes and the metrics.
+
+Everything is kept in memory: a page must not wait for a database that hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jobs.daemon.periods import Period
+from jobs.ledger.errors import LedgerError
+from jobs.ledger.runs import Run
+from jobs.metrics import RUN_OUTCOMES, Metrics
+from jobs.sleeping.saved import DAYS, saved_of
+from jobs.sleeping.tick import Report
+from jobs.web import ClusterLine
+
+log = logging.getLogger("gpu_thrift.jobs")
+
+EACH = timedelta(minutes=5)
+"""How often what sleeps is added up where nothing changes."""
+
+_OFTEN = timedelta(minutes=1)
+"""Jobs of such short periods are not worth a line each time."""
+
+
+@dataclass(slots=True)
+class LastRun:
+    """The latest run of a job that this process knows of."""
+
+    at: datetime
+    outcome: str
+    says: str = ""
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class _Cluster:
+    line: ClusterLine
+    added_up: datetime
+
+
+@dataclass
+class Board:
+    """A watcher of the runner, told by the jobs as well. Every method may be called from any
+    thread."""
+
+    metrics: Metrics
+    lost: list[tuple[str, str, str]] = field(default_factory=list)
+    """Periods that were given up and are to be told: job, period and why."""
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: dict[str, LastRun] = {}
+        self._errors: dict[str, str] = {}
+        self._clusters: dict[str, _Cluster] = {}
+
+    def begun(self, job: str, period: Period, _at: datetime) -> None:
+        log.log(_level(period), "%s of %s begins", job, period.key)
+        with self._lock:
+            self._errors.pop(job, None)
+
+    def ended(self, job: str, outcome: str, seconds: float, at: datetime) -> None:
+        log.debug("%s: %s after %.1f s", job, outcome, seconds)
+        if outcome in RUN_OUTCOMES:
+            self.metrics.run(job, outcome, seconds, at)
+        with self._lock:
+            says = self._errors.get(job, "")
+            self._runs[job] = LastRun(at, outcome, says, seconds)
+
+    def failed(self, job: str, error: Exception) -> None:
+        self.metrics.failure(job, type(error).__name__)
+        with self._lock:
+            self._errors[job] = " ".join(str(error).split())
+
+    def given_up(self, job: str, period: Period, why: str) -> None:
+        with self._lock:
+            self.lost.append((job, period.key, why))
+
+    def take_lost(self) -> list[tuple[str, str, str]]:
+        """What was given up since the last time."""
+        with self._lock:
+            lost, self.lost = self.lost, []
+        return lost
+
+    def heard(self, report: Report, now: datetime) -> None:
+        """What a look at a cluster brought."""
+        bad = [one.target.key for one in report.decided if one.decision.reason == "bad-annotation"]
+        self.metrics.bad_annotations(report.cluster, bad)
+        for one in report.results:
+            action = type(one.decided.decision).__name__.lower()
+            self.metrics.changes(report.cluster, action, one.outcome, 1)
+        problems = tuple(report.failures)
+        with self._lock:
+            known = self._clusters.get(report.cluster)
+        if known is not None and not report.results and now - known.added_up < EACH:
+            old = known.line
+            line, added_up = _with_problems(old, problems), known.added_up
+        else:
+            line, added_up = self._added_up(report, problems, now), now
+        with self._lock:
+            self._clusters[report.cluster] = _Cluster(line, added_up)
+
+    def _added_up(self, report: Report, problems: tuple[str, ...], now: datetime) -> ClusterLine:
+        try:
+            if report.ledger is None:
+                raise LedgerError("not there")
+            slept = report.ledger.slept(now - timedelta(days=DAYS))
+        except LedgerError:
+            with self._lock:
+                known = self._clusters.get(report.cluster)
+            empty = ClusterLine(report.cluster, 0, 0.0, None, None)
+            return _with_problems(known.line if known else empty, problems)
+        lasting = [one for one in slept if one.until is None]
+        gpus = sum(one.gpus for one in lasting)
+        saved = saved_of(slept, now)
+        self.metrics.sleeping(report.cluster, len(lasting), gpus)
+        self.metrics.saved(report.cluster, saved.gpu_hours, saved.usd)
+        return ClusterLine(report.cluster, len(lasting), gpus, saved.gpu_hours, saved.usd, problems)
+
+    def remember(self, runs: Mapping[str, Run]) -> None:
+        """What the ledger says of runs before this process."""
+        with self._lock:
+            for job, run in runs.items():
+                at = run.finished_at or run.begun_at
+                known = self._runs.get(job)
+                if known is None or known.at < at:
+                    outcome = run.outcome or ("retry" if run.retry_at else "running")
+                    self._runs[job] = LastRun(at, outcome, run.detail)
+
+    def last(self, job: str) -> LastRun | None:
+        with self._lock:
+            return self._runs.get(job)
+
+    def error(self, job: str) -> str:
+        """Why the job cannot run now; empty if it can."""
+        with self._lock:
+            return self._errors.get(job, "")
+
+    def clusters(self, names: Sequence[str]) -> list[ClusterLine]:
+        """Those that were looked at, in this order."""
+        with self._lock:
+            return [self._clusters[name].line for name in names if name in self._clusters]
+
+
+def _with_problems(line: ClusterLine, problems: tuple[str, ...]) -> ClusterLine:
+    return ClusterLine(
+        line.name, line.asleep, line.gpus, line.saved_gpu_hours, line.saved_usd, problems
+    )
+
+
+def _level(period: Period) -> int:
+    return logging.DEBUG if period.length <= _OFTEN else logging.INFO

@@ -1,0 +1,160 @@
+"""From the configuration to the jobs, each with its guarded connections to the outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from analyzer.collect.snapshot import ClusterSource
+from analyzer.config import Config
+from analyzer.config.zone import zone_of
+from analyzer.errors import ConfigError, GpuThriftError
+from jobs.breaker import Breaker, Breakers
+from jobs.daemon.choose import cadences
+from jobs.daemon.guarded import guarded
+from jobs.daemon.periods import EveryMinute
+from jobs.daemon.posting import post_waiting
+from jobs.daemon.runner import Job, Turn
+from jobs.daemon.state import State
+from jobs.daemon.tasks import flags, report, sleep, usage
+from jobs.daemon.tasks.reading import reading
+from jobs.sites import check_schedule, sites
+from jobs.slack import SlackPoster
+from jobs.sleeping.tick import Report
+from jobs.sleeping.view import Site
+from jobs.wiring import Choice, sources
+
+POSTING = "post-notices"
+"""Posts what the other jobs have to tell; there only where a channel is configured."""
+
+KEPT_NOTICES = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every job is given. ``may_act`` says for how many seconds this process may change
+    anything, and raises ``NotLeader``; ``heard`` is told what each look at a cluster brought."""
+
+    state: State
+    breakers: Breakers
+    may_act: Callable[[], float]
+    stop: threading.Event
+    clock: Callable[[], datetime]
+    heard: Callable[[Report], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The jobs of one configuration, and the servers that they ask."""
+
+    config: Config
+    jobs: Mapping[str, Job]
+    servers: tuple[Breaker, ...]
+
+
+def work(config: Config, around: Surroundings) -> Work:
+    """Reads nothing and asks nobody. Raises ``ConfigError`` for what cannot be worked with."""
+    check_schedule(config)
+    made = _Maker(config, around)
+    wanted = cadences(config)
+    makers: Mapping[str, Callable[[], Callable[[Turn], None] | None]] = {
+        "sleep": made.sleep,
+        "flag-underused": made.flags,
+        "weekly-report": made.report,
+        "record-usage": made.usage,
+    }
+    jobs: dict[str, Job] = {}
+    for name, cadence in wanted.items():
+        run = makers[name]()
+        if run is not None:
+            jobs[name] = Job(name, cadence, run, latest_only=name == "sleep")
+    if config.slack.channel:
+        jobs[POSTING] = Job(POSTING, EveryMinute(), made.posting(), latest_only=True)
+    if not jobs:
+        raise ConfigError(f"{config.path or 'defaults'}: [jobs] run: no job is left to run")
+    return Work(config, jobs, tuple(made.servers))
+
+
+class _Maker:
+    def __init__(self, config: Config, around: Surroundings) -> None:
+        self._config = config
+        self._around = around
+        self.servers: list[Breaker] = []
+        found = sources(config.clusters, Choice())
+        self._analyse = reading(config, lambda: guarded_sources, around.clock)
+        guarded_sources = [self._guarded(source) for source in found]
+
+    def _breaker(self, service: str, name: str) -> Breaker:
+        found = self._around.breakers.of(service, name)
+        if found not in self.servers:
+            self.servers.append(found)
+        return found
+
+    def _guarded(self, source: ClusterSource) -> ClusterSource:
+        prometheus = self._breaker("prometheus", f"Prometheus of {source.name}")
+        return guarded(source, prometheus, self._kubernetes(source.name))
+
+    def _kubernetes(self, cluster: str) -> Breaker:
+        return self._breaker("kubernetes", f"Kubernetes API of {cluster}")
+
+    def sleep(self) -> Callable[[Turn], None] | None:
+        """None where no cluster has an API: nothing can be put to sleep there."""
+        config, around = self._config, self._around
+        if not any(one.kubernetes.enabled for one in config.clusters):
+            return None
+        made = sites(config, Choice(), not config.sleep.enabled, around.state.ledger)
+        found = [self._site(site) for site in made]
+        said = sleep.Said()
+        return lambda turn: sleep.run_once(found, turn.now, said, around.heard)
+
+    def _site(self, site: Site) -> Site:
+        around = self._around
+        api = replace(site.api, guard=around.may_act, around=self._kubernetes(site.name))
+        return replace(site, api=api, stop=around.stop, clock=around.clock)
+
+    def flags(self) -> Callable[[Turn], None]:
+        config, around = self._config, self._around
+        zone = zone_of(config.jobs.timezone)
+        telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+
+        def run(turn: Turn) -> None:
+            notices = around.state.notices()
+            flags.run_once(turn.period, self._analyse, notices, telling, turn.now, turn.run)
+
+        return run
+
+    def report(self) -> Callable[[Turn], None]:
+        publishing = publishing_of(self._config)
+
+        def run(turn: Turn) -> None:
+            notices = self._around.state.notices()
+            report.run_once(turn.period, self._analyse, notices, publishing, turn.now)
+
+        return run
+
+    def usage(self) -> Callable[[Turn], None]:
+        def run(turn: Turn) -> None:
+            usage.run_once(turn.period, self._analyse, self._around.state.usage(), turn.now)
+
+        return run
+
+    def posting(self) -> Callable[[Turn], None]:
+        around = self._around
+        poster = SlackPoster(self._config.slack, self._breaker("slack", "Slack"))
+
+        def run(turn: Turn) -> None:
+            notices = around.state.notices()
+            if turn.period.due.minute == 0:
+                notices.prune(turn.now - KEPT_NOTICES)
+            post_waiting(notices, poster, around.may_act, turn.now)
+
+        return run
+
+
+def publishing_of(config: Config) -> report.Publishing:
+    folder = config.web.folder
+    if folder is None:
+        raise GpuThriftError("[web] reports: expected a configuration that was loaded")
+    return report.Publishing(folder, config.slack.channel)
