@@ -27,7 +27,7 @@ COMMANDS = {
     "flag": "List production deployments that are idle or underused.",
     "keep-awake": "Let the schedule leave a workload alone for a while.",
     "record": "Write what was read to a file, to analyse elsewhere.",
-    "run": "Run a job: put to sleep and wake what is due.",
+    "run": "Run every job when it is due, or one job now.",
     "scale-down": "Put development workloads to sleep now.",
     "scale-up": "Wake what sleeps, exactly as it was.",
     "schedule": "Preview what the schedule will do.",
@@ -81,7 +81,7 @@ def cli(ctx: click.Context, config_path: Path | None, log_format: str, verbose: 
     """Finds GPUs that Kubernetes deployments hold and do not use, what they cost, and how sure
     that is."""
     set_up_logging(log_format, verbose)
-    ctx.obj = App(config_path, os.environ)
+    ctx.obj = App(config_path, os.environ, log_format, verbose)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ class App:
 
     config_path: Path | None
     environ: Mapping[str, str]
+    log_format: str = "text"
+    verbose: int = 0
 
     @cached_property
     def config(self) -> Config:

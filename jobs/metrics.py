@@ -169,6 +169,13 @@ class Metrics:
             self._bad[cluster] = listed
             self._bad_counted.labels(cluster).set(len(found))
 
+    def forget(self, cluster: str) -> None:
+        """Another process tells of this cluster now, or nobody does: two that told of it would
+        be added up."""
+        self.bad_annotations(cluster, ())
+        for gauge in (self._asleep, self._gpus, self._hours, self._usd, self._bad_counted):
+            gauge.remove(cluster)
+
     def call(self, service: str, outcome: str, seconds: float) -> None:
         """A call ended ``ok`` or in an ``error``, or its circuit was ``open``: then nothing was
         sent, and it says nothing about how long the service takes."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from types import MappingProxyType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -24,11 +25,19 @@ _BEAT = "beat"
 
 
 class Scheduler:
-    """``every`` is how often is looked. A look that lasts longer is not joined by a second one."""
+    """``every`` is how often is looked. A look that lasts longer is not joined by a second one.
+    ``chores`` are done as often, by followers too."""
 
-    def __init__(self, runner: Runner, jobs: Iterable[str], every: timedelta = MINUTE) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        jobs: Iterable[str],
+        every: timedelta = MINUTE,
+        chores: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+    ) -> None:
         self._runner = runner
         self._jobs = tuple(jobs)
+        self._chores = {_BEAT: self._tick, **chores}
         self._every = every
         self._idle = threading.Condition()
         self._busy: dict[str, float] = {}
@@ -37,7 +46,7 @@ class Scheduler:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(len(self._jobs) + 1)},
+            executors={"default": ThreadPoolExecutor(len(self._jobs) + len(self._chores))},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -48,7 +57,8 @@ class Scheduler:
         trigger = IntervalTrigger(seconds=self._every.total_seconds(), start_date=whole)
         for name in self._jobs:
             self._scheduler.add_job(self._look, trigger, (name,), id=name, next_run_time=now)
-        self._scheduler.add_job(self._tick, trigger, id=_BEAT, next_run_time=now)
+        for name, chore in self._chores.items():
+            self._scheduler.add_job(chore, trigger, id=name, next_run_time=now)
         self._scheduler.start()
 
     def wake(self) -> None:

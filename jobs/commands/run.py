@@ -1,4 +1,4 @@
-"""``gpu-thrift run --once sleep``: one run of a job, now."""
+"""``gpu-thrift run``: the daemon; ``gpu-thrift run --once JOB``: one run of a job, now."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 import click
 
-from analyzer.errors import ConfigError, PartlyDone, SourceError
+from analyzer.config import load
+from analyzer.config.jobs import JOBS
+from analyzer.errors import ConfigError, PartlyDone, SourceError, UsageError
 from analyzer.sleep.model import Leave, Sleep, Wake
 from jobs.commands.changing import choice_of, site_options
 from jobs.context import App
 from jobs.daemon.tasks.sleep import loud
+from jobs.logs import set_up_logging
 from jobs.sites import dry, sites
 from jobs.sleeping.tick import Report, run_once
 
@@ -19,20 +22,59 @@ log = logging.getLogger("gpu_thrift")
 
 
 @click.command("run")
-@click.option("--once", required=True, type=click.Choice(("sleep",)), help="Run this job now.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option(
+    "--once",
+    type=click.Choice(JOBS),
+    metavar="JOB",
+    help=f"Run only this job, now: {', '.join(JOBS)}.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Of the sleep job: say what would be done, change nothing."
+)
 @click.option(
     "--accept-change",
     is_flag=True,
-    help="Take a suddenly different fleet for the new normal, after a run was refused for it.",
+    help="Of the sleep job: take a suddenly different fleet for the new normal, after a run was "
+    "refused for it.",
 )
-@click.option(
-    "--prometheus", metavar="URL", help="Prometheus that tells what is busy [configured]."
-)
+@click.option("--prometheus", metavar="URL", help="Prometheus that is asked [configured].")
 @site_options
 @click.pass_obj
-def command(app: App, /, once: str, dry_run: bool, accept_change: bool, **given: Any) -> int:  # noqa: ARG001
-    """Run a job once: put to sleep and wake what is due now."""
+def command(app: App, /, once: str | None, **given: Any) -> int:
+    """Run every job when it is due, until a signal ends it; or one job now."""
+    _check(once, given)
+    if once is None:
+        return _daemon(app)
+    if once == "sleep":
+        return _sleep(app, **given)
+    from jobs.commands.once import run_job  # noqa: PLC0415 - loads pandas and SQLAlchemy
+
+    return run_job(app, once, choice_of(given))
+
+
+def _check(once: str | None, given: dict[str, Any]) -> None:
+    """Raises ``UsageError`` for options that would be passed over in silence."""
+    used = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    used = ["--cluster" if name == "--clusters" else name for name in used]
+    if once is None and used:
+        raise UsageError(
+            f"{used[0]} is for one run: add --once JOB; the daemon is told by its configuration"
+        )
+    of_sleep = [name for name in used if name in ("--dry-run", "--accept-change", "--cluster")]
+    if once != "sleep" and of_sleep:
+        raise UsageError(f"{of_sleep[0]} is for --once sleep, not for {once}")
+
+
+def _daemon(app: App) -> int:
+    from jobs.daemon.service import Service  # noqa: PLC0415 - loads the scheduler and the server
+
+    set_up_logging(app.log_format, max(app.verbose, 1), timed=True)
+    service = Service(lambda: load(app.config_path, app.environ), app.clock)
+    return service.run()
+
+
+def _sleep(app: App, dry_run: bool, accept_change: bool, **given: Any) -> int:
+    """Puts to sleep and wakes what is due now."""
     failures: list[str] = []
     found = sites(app.config, choice_of(given), only_wake=not app.config.sleep.enabled)
     for site in found:

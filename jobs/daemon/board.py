@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs.daemon.periods import Period
@@ -24,6 +24,9 @@ log = logging.getLogger("gpu_thrift.jobs")
 EACH = timedelta(minutes=5)
 """How often what sleeps is added up where nothing changes."""
 
+LONG = timedelta(minutes=30)
+"""For how long a job of every minute may fail before somebody is told."""
+
 _OFTEN = timedelta(minutes=1)
 """Jobs of such short periods are not worth a line each time."""
 
@@ -38,6 +41,24 @@ class LastRun:
     seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A period that was not done, and why."""
+
+    job: str
+    period: str
+    why: str
+
+
+@dataclass(slots=True)
+class _Failing:
+    """A job whose runs fail since a period; a run that is under way counts as one."""
+
+    period: str
+    since: datetime
+    told: bool = False
+
+
 @dataclass(slots=True)
 class _Cluster:
     line: ClusterLine
@@ -50,19 +71,21 @@ class Board:
     thread."""
 
     metrics: Metrics
-    lost: list[tuple[str, str, str]] = field(default_factory=list)
-    """Periods that were given up and are to be told: job, period and why."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._lost: list[Lost] = []
+        self._failing: dict[str, _Failing] = {}
         self._runs: dict[str, LastRun] = {}
         self._errors: dict[str, str] = {}
         self._clusters: dict[str, _Cluster] = {}
 
-    def begun(self, job: str, period: Period, _at: datetime) -> None:
+    def begun(self, job: str, period: Period, at: datetime) -> None:
         log.log(_level(period), "%s of %s begins", job, period.key)
         with self._lock:
             self._errors.pop(job, None)
+            if period.length <= _OFTEN:
+                self._failing.setdefault(job, _Failing(period.key, at))
 
     def ended(self, job: str, outcome: str, seconds: float, at: datetime) -> None:
         log.debug("%s: %s after %.1f s", job, outcome, seconds)
@@ -70,6 +93,7 @@ class Board:
             self.metrics.run(job, outcome, seconds, at)
         with self._lock:
             says = self._errors.get(job, "")
+            self._follow(job, outcome, at, says)
             self._runs[job] = LastRun(at, outcome, says, seconds)
 
     def failed(self, job: str, error: Exception) -> None:
@@ -79,13 +103,28 @@ class Board:
 
     def given_up(self, job: str, period: Period, why: str) -> None:
         with self._lock:
-            self.lost.append((job, period.key, why))
+            self._lost.append(Lost(job, period.key, why))
 
-    def take_lost(self) -> list[tuple[str, str, str]]:
-        """What was given up since the last time."""
+    def _follow(self, job: str, outcome: str, at: datetime, says: str) -> None:
+        """Of a job of every minute no single period is worth a word, but many in a row are."""
+        failing = self._failing.get(job)
+        if failing is None:
+            return
+        if outcome == "done":
+            del self._failing[job]
+        elif outcome == "failed" and not failing.told and at - failing.since >= LONG:
+            failing.told = True
+            why = f"no run succeeded since {failing.since:%H:%M} UTC; the last one: {says}"
+            self._lost.append(Lost(job, failing.period, why))
+
+    def lost(self) -> list[Lost]:
+        """What was given up and is not told yet."""
         with self._lock:
-            lost, self.lost = self.lost, []
-        return lost
+            return list(self._lost)
+
+    def told(self, lost: Sequence[Lost]) -> None:
+        with self._lock:
+            self._lost = [one for one in self._lost if one not in lost]
 
     def heard(self, report: Report, now: datetime) -> None:
         """What a look at a cluster brought."""
@@ -145,6 +184,21 @@ class Board:
         """Those that were looked at, in this order."""
         with self._lock:
             return [self._clusters[name].line for name in names if name in self._clusters]
+
+    def retire(self) -> None:
+        """Another process acts: it tells of the clusters, and of what fails."""
+        with self._lock:
+            self._failing.clear()
+        self.keep_clusters(())
+
+    def keep_clusters(self, names: Collection[str]) -> None:
+        """Forgets all others."""
+        with self._lock:
+            gone = [name for name in self._clusters if name not in names]
+            for name in gone:
+                del self._clusters[name]
+        for name in gone:
+            self.metrics.forget(name)
 
 
 def _with_problems(line: ClusterLine, problems: tuple[str, ...]) -> ClusterLine:

@@ -29,6 +29,10 @@ class Leadership(Protocol):
     def says(self) -> str:
         """What is wrong with finding out; empty if nothing."""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether finding out goes on; what is dead comes back only with the process."""
+
     def left(self) -> float:
         """For how many seconds this process may act for certain. Raises ``NotLeader``."""
 
@@ -66,6 +70,10 @@ class FileLeadership:
     @property
     def says(self) -> str:
         return self._problem
+
+    @property
+    def is_alive(self) -> bool:
+        return True
 
     def left(self) -> float:
         if not self.leads:

@@ -83,10 +83,15 @@ class LeaseLeadership:
 
     @property
     def says(self) -> str:
-        silent = time.monotonic() - self._beat
-        if self._thread.is_alive() and silent > 3 * self._lease.duration_s:
-            return f"{self._lease}: the loop has been silent for {silent:.0f} s"
+        if not self.is_alive:
+            silent = time.monotonic() - self._beat
+            return f"{self._lease}: has not been looked at for {silent:.0f} s"
         return self._problem
+
+    @property
+    def is_alive(self) -> bool:
+        silent = time.monotonic() - self._beat
+        return self._thread.is_alive() and silent <= 3 * self._lease.duration_s
 
     def left(self) -> float:
         left = self._until - time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analyzer.config import Config
 from analyzer.config.reader import keys
-from analyzer.errors import ConfigError
+from analyzer.errors import GpuThriftError
 
 log = logging.getLogger("gpu_thrift.config")
 
@@ -22,8 +22,8 @@ FIXED = {
 
 
 class Reloader:
-    """``load`` reads the file; it raises ``ConfigError``. ``check`` refuses what the daemon could
-    not work with, in the same way."""
+    """``load`` reads the file, ``check`` refuses what the daemon could not work with; both raise
+    ``GpuThriftError``."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Reloader:
         try:
             found = self._load()
             self._check(found)
-        except ConfigError as error:
+        except GpuThriftError as error:
             self._say(f"the configuration stays as it was: {error}", logging.ERROR)
             return False
         kept = {name: getattr(self.config, name) for name in FIXED}

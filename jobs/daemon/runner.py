@@ -139,12 +139,12 @@ class Runner:
         for state in list(self._states.values()):
             state.wake_at = None
 
-    def due_next(self, name: str, now: datetime) -> datetime:
+    def due_next(self, job: Job, now: datetime) -> datetime:
         """When the job is due next, or was due already and waits to be tried again."""
-        state = self._states.get(name)
+        state = self._states.get(job.name)
         if state is not None and state.wake_at is not None:
             return state.wake_at
-        return next_period(self.settings.jobs[name].cadence, now).due
+        return next_period(job.cadence, now).due
 
     def _latest(self, job: Job, state: _State) -> None:
         """Runs the period of now. Without the ledger too: it may be needed all the more."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from jobs.ledger.database import Around, Database, open_database
+from jobs.breaker import Breaker
+from jobs.ledger.database import Database, open_database
 from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.port import Ledger
@@ -15,13 +16,18 @@ from jobs.ledger.usage import SqlUsage
 
 class State:
     """Opened anew after its file turned out damaged. ``url`` reads the database's URL with its
-    secrets; ``around`` is entered around each call. Every method raises ``LedgerError``."""
+    secrets; ``breaker`` is entered around each call. Every method raises ``LedgerError``."""
 
-    def __init__(self, url: Callable[[], str], around: Around) -> None:
+    def __init__(self, url: Callable[[], str], breaker: Breaker) -> None:
+        self.breaker = breaker
         self._url = url
-        self._around = around
         self._database: Database | None = None
         self._lock = threading.Lock()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine, and no server."""
+        return self._url().startswith("sqlite")
 
     def open(self) -> Database:
         with self._lock:
@@ -29,8 +35,8 @@ class State:
                 self._database.close()
                 self._database = None
             if self._database is None:
-                with self._around():
-                    self._database = open_database(self._url(), self._around)
+                with self.breaker():
+                    self._database = open_database(self._url(), self.breaker)
             return self._database
 
     def ledger(self) -> Ledger:

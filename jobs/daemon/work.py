@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from analyzer.collect.snapshot import ClusterSource
 from analyzer.config import Config
 from analyzer.config.zone import zone_of
-from analyzer.errors import ConfigError, GpuThriftError
+from analyzer.errors import ConfigError
 from jobs.breaker import Breaker, Breakers
 from jobs.daemon.choose import cadences
-from jobs.daemon.guarded import guarded
+from jobs.daemon.guarded import Around, guarded
 from jobs.daemon.periods import EveryMinute
 from jobs.daemon.posting import post_waiting
-from jobs.daemon.runner import Job, Turn
+from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
 from jobs.daemon.tasks import flags, report, sleep, usage
 from jobs.daemon.tasks.reading import reading
@@ -74,7 +75,7 @@ def work(config: Config, around: Surroundings) -> Work:
         jobs[POSTING] = Job(POSTING, EveryMinute(), made.posting(), latest_only=True)
     if not jobs:
         raise ConfigError(f"{config.path or 'defaults'}: [jobs] run: no job is left to run")
-    return Work(config, jobs, tuple(made.servers))
+    return Work(config, jobs, (around.state.breaker, *made.servers))
 
 
 class _Maker:
@@ -82,9 +83,8 @@ class _Maker:
         self._config = config
         self._around = around
         self.servers: list[Breaker] = []
-        found = sources(config.clusters, Choice())
-        self._analyse = reading(config, lambda: guarded_sources, around.clock)
-        guarded_sources = [self._guarded(source) for source in found]
+        found = [self._guarded(source) for source in sources(config.clusters, Choice())]
+        self._analyse = reading(config, lambda: found, around.clock)
 
     def _breaker(self, service: str, name: str) -> Breaker:
         found = self._around.breakers.of(service, name)
@@ -94,7 +94,18 @@ class _Maker:
 
     def _guarded(self, source: ClusterSource) -> ClusterSource:
         prometheus = self._breaker("prometheus", f"Prometheus of {source.name}")
-        return guarded(source, prometheus, self._kubernetes(source.name))
+        kubernetes = self._kubernetes(source.name) if source.kube is not None else nullcontext
+        return guarded(source, self._unless_stopped(prometheus), self._unless_stopped(kubernetes))
+
+    def _unless_stopped(self, around: Around) -> Around:
+        @contextmanager
+        def entered() -> Iterator[None]:
+            if self._around.stop.is_set():
+                raise Stopped("the daemon ends")
+            with around():
+                yield
+
+        return entered
 
     def _kubernetes(self, cluster: str) -> Breaker:
         return self._breaker("kubernetes", f"Kubernetes API of {cluster}")
@@ -126,7 +137,7 @@ class _Maker:
         return run
 
     def report(self) -> Callable[[Turn], None]:
-        publishing = publishing_of(self._config)
+        publishing = report.publishing_of(self._config)
 
         def run(turn: Turn) -> None:
             notices = self._around.state.notices()
@@ -151,10 +162,3 @@ class _Maker:
             post_waiting(notices, poster, around.may_act, turn.now)
 
         return run
-
-
-def publishing_of(config: Config) -> report.Publishing:
-    folder = config.web.folder
-    if folder is None:
-        raise GpuThriftError("[web] reports: expected a configuration that was loaded")
-    return report.Publishing(folder, config.slack.channel)

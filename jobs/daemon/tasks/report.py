@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from analyzer.analysis import Analysis
+from analyzer.config import Config
 from analyzer.errors import GpuThriftError, PartlyDone, each_named
 from analyzer.model import Window
 from jobs.daemon.periods import Period
@@ -27,22 +29,37 @@ PATIENCE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """Where reports go: a folder, and a channel (empty for none)."""
+    """Where reports go: a folder, and a channel (empty for none); ``patience`` as above."""
 
     folder: Path
     channel: str
+    patience: timedelta = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The files of a report, and what could not be read for it: a reason for each cluster."""
+
+    files: tuple[Path, ...]
+    failed: Mapping[str, str]
+
+
+def publishing_of(config: Config) -> Publishing:
+    folder = config.web.folder
+    assert folder is not None  # noqa: S101 - load() fills it in
+    return Publishing(folder, config.slack.channel)
 
 
 def run_once(
     period: Period, analyse: Analyse, notices: SqlNotices, publishing: Publishing, now: datetime
-) -> list[Path]:
-    """Makes the report of ``period``. Returns the files.
+) -> Made:
+    """Makes the report of ``period``.
 
     Doing it twice writes the same files and posts once. Raises ``PartlyDone`` while it waits for a
     cluster that cannot be read, ``GpuThriftError`` when a file cannot be written.
     """
     analysis = analyse(Window(period.begin, period.end))
-    until = period.due + PATIENCE
+    until = period.due + publishing.patience
     if analysis.failed and now < until:
         raise PartlyDone(
             f"the report of {period.key} waits until {until:%H:%M} UTC for every cluster: "
@@ -50,18 +67,20 @@ def run_once(
         )
     files = _write(publishing.folder / period.key, analysis)
     log.info("report of %s: %s", period.key, files[0])
+    if analysis.failed:
+        log.warning("the report of %s lacks %s", period.key, each_named(analysis.failed))
     if publishing.channel:
         text, blocks = weekly_message(period.key, analysis)
         notice = Notice(f"weekly-report {period.key}", publishing.channel, text, blocks)
         notices.add([notice], now)
-    return files
+    return Made(files, analysis.failed)
 
 
-def _write(folder: Path, analysis: Analysis) -> list[Path]:
+def _write(folder: Path, analysis: Analysis) -> tuple[Path, ...]:
     made = {"md": to_markdown(analysis), "json": to_json(analysis), "csv": to_csv(analysis)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_put(folder / f"report.{kind}", text) for kind, text in made.items()]
+        return tuple(_put(folder / f"report.{kind}", text) for kind, text in made.items())
     except OSError as error:
         raise GpuThriftError(f"{folder}: cannot write the report: {error.strerror}") from error
 

@@ -1,0 +1,108 @@
+"""One run of a job that reads, now: what the daemon would do, without waiting for its time.
+
+It takes no turn of the daemon's: the same flags, the same report and the same messages come out
+however often and wherever it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import time, timedelta
+
+import click
+
+from analyzer.config import Config, WeekTime
+from analyzer.config.zone import zone_of
+from analyzer.errors import PartlyDone, each_named
+from jobs.context import App
+from jobs.daemon.periods import DAY, WEEK, Cadence, Hourly, Period, Weekly
+from jobs.daemon.posting import post_waiting
+from jobs.daemon.tasks import flags, report, usage
+from jobs.daemon.tasks.reading import Analyse, reading
+from jobs.ledger.database import Database, open_database
+from jobs.ledger.notices import SqlNotices
+from jobs.ledger.usage import SqlUsage
+from jobs.slack import SlackPoster
+from jobs.wiring import Choice, chosen_clusters, sources
+from reports.plan import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What a job is given."""
+
+    app: App
+    config: Config
+    analyse: Analyse
+    database: Database
+
+
+def run_job(app: App, name: str, choice: Choice) -> int:
+    """Runs ``flag-underused``, ``weekly-report`` or ``record-usage``. Returns the exit code; raises
+    ``PartlyDone`` for what is left to do."""
+    config = app.config
+    clusters = chosen_clusters(config, choice)
+    url = config.ledger.url
+    assert url is not None  # noqa: S101 - load() fills it in
+    analyse = reading(config, lambda: sources(clusters, choice), lambda: app.now)
+    database = open_database(url.reveal())
+    try:
+        _DOES[name](Once(app, config, analyse, database))
+    finally:
+        database.close()
+    return 0
+
+
+def _flag_underused(once: Once) -> None:
+    config, now = once.config, once.app.now
+    zone = zone_of(config.jobs.timezone)
+    period = Period(f"{now.astimezone(zone).date()}", now - DAY, now, now, DAY)
+    telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+    notices = SqlNotices(once.database)
+    try:
+        changes = flags.run_once(period, once.analyse, notices, telling, now)
+        click.echo(f"{counted(changes, 'change')} of flags")
+    finally:
+        _post(once, notices)
+
+
+def _weekly_report(once: Once) -> None:
+    zone = zone_of(once.config.jobs.timezone)
+    period = _latest(Weekly(WeekTime(0, time()), zone), once)
+    publishing = replace(report.publishing_of(once.config), patience=timedelta(0))
+    notices = SqlNotices(once.database)
+    made = report.run_once(period, once.analyse, notices, publishing, once.app.now)
+    for file in made.files:
+        click.echo(str(file))
+    _post(once, notices)
+    if made.failed:
+        raise PartlyDone(f"the report of {period.key} lacks {each_named(made.failed)}")
+
+
+def _record_usage(once: Once) -> None:
+    period = _latest(Hourly(), once)
+    done = usage.run_once(period, once.analyse, SqlUsage(once.database), once.app.now)
+    click.echo(f"usage of {period.key} is recorded for {counted(done, 'cluster')}")
+
+
+def _latest(cadence: Cadence, once: Once) -> Period:
+    """The period that is over since the shortest time."""
+    now = once.app.now
+    return list(cadence.periods(now - 2 * WEEK, now))[-1]
+
+
+def _post(once: Once, notices: SqlNotices) -> None:
+    if not once.config.slack.channel:
+        click.echo("nothing is posted: no channel is configured under [slack]")
+        return
+    poster = SlackPoster(once.config.slack)
+    arrived = post_waiting(notices, poster, lambda: float("inf"), once.app.clock())
+    click.echo(f"{counted(arrived, 'message')} posted")
+
+
+_DOES: Mapping[str, Callable[[Once], None]] = {
+    "flag-underused": _flag_underused,
+    "weekly-report": _weekly_report,
+    "record-usage": _record_usage,
+}

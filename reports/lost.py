@@ -1,0 +1,23 @@
+"""The message about a job that was not done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reports.mrkdwn import code, escaped
+
+Block = Mapping[str, Any]
+
+_LONGEST = 1500
+"""Characters of a reason."""
+
+
+def lost_message(job: str, period: str, why: str) -> tuple[str, tuple[Block, ...]]:
+    """The message as plain text and as Block Kit blocks, which say the same."""
+    title = f"{code(job)} of {escaped(period)} was not done"
+    reason = escaped(why)
+    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}\u2026"
+    text = f"*{title}*\n{reason}"
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return f"{title}: {reason}", (block,)
