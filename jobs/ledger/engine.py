@@ -79,7 +79,7 @@ def _to_wal(connection: sqlite3.Connection) -> None:
 
 def _postgres(url: URL) -> Engine:
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000}"
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         pool_timeout=STATEMENT_TIMEOUT_S,
@@ -95,6 +95,14 @@ def _postgres(url: URL) -> Engine:
             "tcp_user_timeout": STATEMENT_TIMEOUT_S * 1000,
         },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, args: Any, named: Any) -> Any:
+        from jobs.ledger.bounded import Bounded  # noqa: PLC0415 - loads the driver
+
+        return Bounded.connect(*args, **named)
+
+    return engine
 
 
 def name_of(engine: Engine) -> str:
