@@ -74,15 +74,16 @@ class Breaker:
 class Breakers:
     """One breaker for each server. Safe to use from any thread."""
 
-    def __init__(self, observe: Observe) -> None:
+    def __init__(self, observe: Observe, rest_s: float = REST_S) -> None:
         self._observe = observe
+        self._rest_s = rest_s
         self._known: dict[tuple[str, str], Breaker] = {}
         self._lock = threading.Lock()
 
     def of(self, service: str, name: str, refusal: type[GpuThriftError] = Unreachable) -> Breaker:
         """The breaker of a server that is called ``name``, the same each time."""
         with self._lock:
-            made = Breaker(service, name, self._observe, refusal)
+            made = Breaker(service, name, self._observe, refusal, self._rest_s)
             return self._known.setdefault((service, name), made)
 
     def all(self) -> list[Breaker]:

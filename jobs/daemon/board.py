@@ -101,10 +101,6 @@ class Board:
         with self._lock:
             self._errors[job] = " ".join(str(error).split())
 
-    def given_up(self, job: str, period: Period, why: str) -> None:
-        with self._lock:
-            self._lost.append(Lost(job, period.key, why))
-
     def _follow(self, job: str, outcome: str, at: datetime, says: str) -> None:
         """Of a job of every minute no single period is worth a word, but many in a row are."""
         failing = self._failing.get(job)
@@ -118,7 +114,7 @@ class Board:
             self._lost.append(Lost(job, failing.period, why))
 
     def lost(self) -> list[Lost]:
-        """What was given up and is not told yet."""
+        """What failed for long and is not told yet."""
         with self._lock:
             return list(self._lost)
 

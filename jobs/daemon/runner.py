@@ -72,9 +72,6 @@ class Watcher(Protocol):
 
     def failed(self, job: str, error: Exception) -> None: ...
 
-    def given_up(self, job: str, period: Period, why: str) -> None:
-        """A period is over and was never done."""
-
 
 @dataclass
 class Settings:
@@ -270,7 +267,6 @@ class Runner:
             return at
         log.error("%s of %s was not done, %d tries: %s", job.name, period.key, run.attempts, why)
         self._finish(run, "failed", why, state)
-        self._watcher.given_up(job.name, period, why)
         return None
 
     def _finish(self, run: Run, outcome: Ended, why: str, state: _State) -> None:

@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -17,7 +18,7 @@ from types import FrameType
 from analyzer.config import Config
 from analyzer.config.jobs import JOBS
 from analyzer.errors import GpuThriftError
-from jobs.breaker import Breakers
+from jobs.breaker import REST_S, Breakers
 from jobs.daemon.bell import Bell
 from jobs.daemon.board import Board, Lost
 from jobs.daemon.choose import leadership
@@ -41,25 +42,34 @@ ALL = (*JOBS, POSTING)
 LOOK_S = 1.0
 """How often the daemon looks after itself."""
 
+TOLD = timedelta(days=3)
+"""For how long somebody is to be told of a run that was given up; before, it is no news."""
+
 READING = frozenset({"flag-underused", "weekly-report", "record-usage"})
 """Jobs that change nothing outside the ledger, which takes nothing from a process that was
 replaced: another daemon may take over while one of them still waits for an answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often each job is looked at, and for how long a failing server is left alone."""
+
+    every: timedelta = MINUTE
+    rest_s: float = REST_S
+
+
 class Service:
-    """``load`` reads the configuration, ``clock`` tells the time (aware UTC), ``every`` is how
-    often each job is looked at. Raises ``GpuThriftError`` for what cannot be begun with."""
+    """``load`` reads the configuration, ``clock`` tells the time (aware UTC). Raises
+    ``GpuThriftError`` for what cannot be begun with."""
 
     def __init__(
-        self,
-        load: Callable[[], Config],
-        clock: Callable[[], datetime],
-        every: timedelta = MINUTE,
+        self, load: Callable[[], Config], clock: Callable[[], datetime], pace: Pace | None = None
     ) -> None:
+        pace = pace or Pace()
         config = load()
         self._clock = clock
         self._metrics = Metrics(ALL)
-        self._breakers = Breakers(self._metrics.call)
+        self._breakers = Breakers(self._metrics.call, pace.rest_s)
         self._board = Board(self._metrics)
         url = config.ledger.url
         assert url is not None  # noqa: S101 - load() fills it in
@@ -73,7 +83,7 @@ class Service:
         self._work = self._made(config)
         self._reloader = Reloader(config, load, self._check)
         chores = {"memory": self._remember}
-        self._scheduler = Scheduler(self._runner, ALL, every, chores)
+        self._scheduler = Scheduler(self._runner, ALL, pace.every, chores)
         self._signals: list[int] = []
         self._reread = False
 
@@ -165,12 +175,15 @@ class Service:
     def _remember(self) -> None:
         """What the ledger and this process have to tell each other, each minute."""
         try:
-            self._board.remember(self._state.runs().latest(ALL))
+            runs, now = self._state.runs(), self._clock()
+            self._board.remember(runs.latest(ALL))
             lost = self._board.lost()
             channel = self._work.config.slack.channel
-            if lost and channel:
-                made = [_notice(one, channel) for one in lost]
-                self._state.notices().add(made, self._clock())
+            if channel:
+                # From the ledger, each minute anew: no process has to live to tell it.
+                failed = runs.failed(READING, now - TOLD)
+                told = [*lost, *(Lost(one.job, one.period, one.detail) for one in failed)]
+                self._state.notices().add([_notice(one, channel) for one in told], now)
             self._board.told(lost)
         except LedgerError as error:
             log.debug("%s", error)
@@ -229,11 +242,9 @@ class Service:
         if self._scheduler.shutdown(grace):
             log.info("ended")
             return 0
-        busy = set(self._scheduler.busy_s())
-        log.error(
-            "%s still busy after %g s: left to the next daemon", ", ".join(sorted(busy)), grace
-        )
-        if busy <= READING:
+        busy = sorted(self._scheduler.busy_s())
+        log.error("still busy after %g s, left to the next daemon: %s", grace, ", ".join(busy))
+        if READING.issuperset(busy):
             self._leadership.release()
         # Else the lease runs out by itself, after whatever is under way has ended.
         os._exit(1)

@@ -15,8 +15,9 @@ from jobs.ledger.usage import SqlUsage
 
 
 class State:
-    """Opened anew after its file turned out damaged. ``url`` reads the database's URL with its
-    secrets; ``breaker`` is entered around each call. Every method raises ``LedgerError``."""
+    """Opened anew after its file turned out damaged, or was moved away. ``url`` reads the
+    database's URL with its secrets; ``breaker`` is entered around each call. Every method raises
+    ``LedgerError``."""
 
     def __init__(self, url: Callable[[], str], breaker: Breaker) -> None:
         self.breaker = breaker
@@ -31,7 +32,7 @@ class State:
 
     def open(self) -> Database:
         with self._lock:
-            if self._database is not None and self._database.is_damaged:
+            if self._database is not None and self._database.is_lost:
                 self._database.close()
                 self._database = None
             if self._database is None:

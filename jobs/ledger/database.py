@@ -60,6 +60,12 @@ class Database:
         self.name = name_of(engine)
         self.is_damaged = False
         """Whether it turned out damaged: opening it anew puts it aside."""
+        self._file = _identity(engine)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether opening it anew would give another one: what is written to it is lost."""
+        return self.is_damaged or self._file != _identity(self._engine)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -81,3 +87,14 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _identity(engine: Engine) -> tuple[int, int] | None:
+    """Tells one file from the next of the same name; None where there is none."""
+    if engine.url.get_backend_name() != "sqlite":
+        return None
+    try:
+        found = Path(str(engine.url.database)).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -145,6 +145,13 @@ class SqlRuns:
                     found[job] = _run(one)
         return found
 
+    def failed(self, jobs: Iterable[str], since: datetime) -> list[Run]:
+        """The runs that were given up since then."""
+        late = and_(RUNS.c.outcome == "failed", RUNS.c.finished_at >= since)
+        wanted = select(RUNS).where(RUNS.c.job.in_(list(jobs)), late).order_by(RUNS.c.due)
+        with self._database.reading() as connection:
+            return [_run(one) for one in connection.execute(wanted)]
+
     def prune(self, job: str, before: datetime) -> None:
         with self._database.writing() as connection:
             old = and_(RUNS.c.job == job, RUNS.c.due < before, RUNS.c.outcome != "")

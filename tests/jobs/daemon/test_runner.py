@@ -160,7 +160,8 @@ def test_a_failed_try_is_repeated_with_growing_waits_and_then_reported(runs: Run
     waits = [b - a for a, b in pairwise(minutes)]
     assert max(waits) <= 61
     assert minutes[-1] < 24 * 60
-    assert daemons.seen.given == [("job", "2026-01-02", "Prometheus is away")]
+    run = runs.known("job", begun - DAY)["2026-01-02"]
+    assert (run.outcome, run.detail) == ("failed", "Prometheus is away")
     assert [p.key for _, p, _ in daemons.ran] == ["2026-01-03"]
 
 

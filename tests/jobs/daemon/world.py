@@ -109,7 +109,6 @@ class Seen:
     """What a watcher was told."""
 
     ends: list[tuple[str, str]] = field(default_factory=list)
-    given: list[tuple[str, str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def begun(self, job: str, period: Period, at: datetime) -> None: ...
@@ -119,9 +118,6 @@ class Seen:
 
     def failed(self, job: str, error: Exception) -> None:
         self.errors.append(str(error))
-
-    def given_up(self, job: str, period: Period, why: str) -> None:
-        self.given.append((job, period.key, why))
 
 
 @dataclass

@@ -1,0 +1,102 @@
+"""``gpu-thrift run --once JOB``: what the daemon would do, now, however often it is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs.ledger.database import open_database
+from jobs.ledger.usage import SqlUsage
+from tests.conftest import Engine
+from tests.e2e.daemons.world import MONDAY, Sections, World, series, world
+from tests.fakes.slack import Fault
+
+NOW = MONDAY + timedelta(hours=9, minutes=30)
+
+
+@pytest.fixture(scope="module")
+def metrics(prometheus: Engine) -> str:
+    return prometheus(series())
+
+
+@pytest.fixture
+def home(tmp_path: Path, metrics: str) -> Iterator[World]:
+    with world(tmp_path, metrics) as made:
+        yield made
+
+
+def once(home: World, job: str, more: Sections | None = None) -> tuple[int, str, str]:
+    config = home.config("once", more)
+    command = [sys.executable, "-m", "tests.e2e.daemons.cli", NOW.isoformat()]
+    done = subprocess.run(
+        [*command, "--config", str(config), "run", "--once", job],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "HOME": str(home.home), "NO_COLOR": "1"},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_report_is_made_and_posted_once(home: World) -> None:
+    for posted in ("1 message posted", "0 messages posted"):
+        code, said, errors = once(home, "weekly-report")
+        assert code == 0, errors
+        files = said.splitlines()[:3]
+        assert [Path(file).name for file in files] == ["report.md", "report.json", "report.csv"]
+        assert all(Path(file).is_file() for file in files)
+        assert said.splitlines()[3] == posted
+    assert home.slack.keys() == ["weekly-report 2026-W47"]
+
+
+def test_flags_are_told_once(home: World) -> None:
+    code, said, errors = once(home, "flag-underused")
+    assert (code, said) == (0, "2 changes of flags\n1 message posted\n"), errors
+    code, said, errors = once(home, "flag-underused")
+    assert (code, said) == (0, "0 changes of flags\n0 messages posted\n"), errors
+    [key] = home.slack.keys()
+    assert key.startswith("flag-underused 2026-11-23")
+
+
+def test_usage_of_the_last_full_hour_is_recorded(home: World) -> None:
+    code, said, errors = once(home, "record-usage")
+    assert (code, said) == (0, "usage of 2026-11-23T08:00Z is recorded for 1 cluster\n"), errors
+    database = open_database(f"sqlite:///{home.home / 'ledger.db'}")
+    [hour] = SqlUsage(database).hours("main", MONDAY, NOW)
+    database.close()
+    assert hour.begin == MONDAY + timedelta(hours=8)
+
+
+def test_without_a_channel_nothing_is_posted_and_that_is_said(home: World) -> None:
+    code, said, _ = once(home, "flag-underused", {"slack": {"channel": ""}})
+    assert code == 0
+    assert "nothing is posted: no channel is configured under [slack]" in said
+    assert home.slack.keys() == []
+
+
+def test_what_cannot_be_posted_stays_for_later(home: World) -> None:
+    home.slack.faults = lambda call: Fault("500")
+    code, _, errors = once(home, "weekly-report")
+    assert code == 4
+    assert "weekly-report 2026-W47" in errors
+    home.slack.faults = lambda call: None
+    assert once(home, "weekly-report")[0] in (0, 4)
+
+
+def test_without_prometheus_it_fails_with_one_line(home: World) -> None:
+    away = {"clusters.prometheus": {"url": "http://127.0.0.1:9"}}
+    for job in ("weekly-report", "flag-underused", "record-usage"):
+        code, _, errors = once(home, job, away)
+        assert code == 1
+        [line] = errors.splitlines()
+        assert "http://127.0.0.1:9/" in line
+        assert "connection refused" in line
+    assert home.slack.keys() == []
