@@ -22,6 +22,7 @@ from kubernetes import client, config
 from urllib3 import exceptions as transport
 
 from analyzer.collect.cluster import credentials
+from analyzer.collect.cluster.latest import ask_before_sending
 from analyzer.errors import BadAnswer, Denied, SourceError, Unreachable
 
 PAGE_ITEMS = 500
@@ -87,7 +88,8 @@ class KubeApi:
 
     ``timeout_s`` bounds the wait for each answer in seconds. ``pause`` is how it waits between
     tries, ``attempts`` how many there are. ``guard`` is asked before every try that may change
-    something: it raises when that is not allowed any more, and says for how many seconds it is.
+    something, and again as it leaves: it raises when that is not allowed any more, and says for how
+    many seconds it is.
     ``around`` is entered around every request.
     """
 
@@ -265,6 +267,7 @@ class KubeApi:
             urllib3.disable_warnings(transport.InsecureRequestWarning)
         opened = client.ApiClient(configuration)
         opened.user_agent = "gpu-thrift"
+        ask_before_sending(opened.rest_client.pool_manager, self.guard)
         return opened
 
     def _why(self, exc: Exception) -> str:

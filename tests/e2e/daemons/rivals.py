@@ -1,0 +1,217 @@
+"""Two daemons on one ledger and one cluster, killed and paused at random; and what must hold."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from tests.e2e.daemons.clock import wait_until
+from tests.e2e.daemons.world import MONDAY, Daemon, World, world
+from tests.e2e.sleepers import DEPLOYMENT, DEVELOPMENT, PRODUCTION, make
+from tests.fakes.kube import Request
+
+FACTOR = 300.0
+START = MONDAY + timedelta(hours=7, minutes=50)
+LEASE_S = 2.0
+HOUR = timedelta(hours=1)
+LATE = timedelta(minutes=10)
+"""Two seconds: what was decided just before the hour may arrive after it."""
+
+AHEAD = timedelta(minutes=20)
+NOON, EVENING = MONDAY.replace(hour=12), MONDAY.replace(hour=21)
+"""An even and an odd hour."""
+
+EVEN = ", ".join(f"{hour:02}:00-{hour + 1:02}:00" for hour in range(0, 24, 2))
+ODD = ", ".join(f"{hour:02}:00-{hour + 1:02}:00" for hour in range(1, 24, 2))
+WORKLOADS = 12
+
+
+@dataclass
+class Witness:
+    """Sees every request as it arrives, and who holds the Lease at that moment."""
+
+    world: World
+    tokens: dict[str, str]
+    identities: dict[str, str] = field(default_factory=dict)
+    holder: str = ""
+    wrong: list[str] = field(default_factory=list)
+    writes: int = 0
+    terms: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, request: Request) -> None:
+        if request.method == "GET":
+            return
+        who = self.tokens.get(request.headers.get("authorization", "").partition(" ")[2], "")
+        if not who:
+            return
+        with self.lock:
+            if "/leases" in request.path:
+                self._lease(who, request.body())
+            elif "/deployments/" in request.path:
+                self._workload(who, request)
+
+    def _lease(self, who: str, lease: dict[str, dict[str, str]]) -> None:
+        # Whether the server takes it is seen at the next write: it keeps the truth.
+        if lease["spec"].get("holderIdentity"):
+            self.identities[who] = lease["spec"]["holderIdentity"]
+
+    def _workload(self, who: str, request: Request) -> None:
+        name = request.path.rsplit("/", 1)[-1]
+        holder = self._lease_holder()
+        if holder != self.identities.get(who):
+            self.wrong.append(f"{who} wrote {name} while {holder} held the Lease")
+        if holder != self.holder:
+            self.holder = holder
+            self.terms += 1
+        replicas = request.body().get("spec", {}).get("replicas")
+        if replicas is None or "dryRun" in request.query:
+            return
+        self.writes += 1
+        now = self.world.clock()
+        # It wakes ahead of its window, by as long as a model may take to load.
+        until = now + AHEAD if replicas else now
+        if replicas not in {expected(at)[name] for at in (now - LATE, now, until)}:
+            self.wrong.append(f"{who} set {name} to {replicas} at {now:%H:%M}")
+
+    def _lease_holder(self) -> str:
+        objects = self.world.standin.store.objects
+        return next(
+            (
+                str(one["spec"].get("holderIdentity"))
+                for (_, _, name), one in list(objects.items())
+                if name == "gpu-thrift" and "holderIdentity" in one.get("spec", {})
+            ),
+            "",
+        )
+
+
+def expected(now: datetime) -> dict[str, int]:
+    """The replicas of every workload at a time, from the schedules as they are written."""
+    awake = {f"w{n:02}": 1 + n % 4 for n in range(WORKLOADS)}
+    asleep = {name for name in awake if int(name[1:]) % 2 != now.hour % 2}
+    return {"chat": 2, **{name: 0 if name in asleep else n for name, n in awake.items()}}
+
+
+@dataclass
+class Rivals:
+    """What was done to two daemons, and what came of it."""
+
+    world: World
+    witness: Witness
+    rng: random.Random
+    acts: Counter[str] = field(default_factory=Counter)
+    running: dict[str, Daemon] = field(default_factory=dict)
+
+    def begin(self, name: str) -> None:
+        more = {"clusters.kubernetes": {"kubeconfig": self.world.home / f"kube-{name}"}}
+        self.running[name] = self.world.start(name, more)
+
+    def disturb(self, seconds: float) -> None:
+        """Kills, pauses and ends one or the other at random, for so long."""
+        for name in ("a", "b"):
+            self.begin(name)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(self.rng.uniform(0.3, 2.5))
+            name = self.rng.choice(("a", "b"))
+            act = self.rng.choice(("kill", "pause", "pause", "term"))
+            self.acts[act] += 1
+            daemon = self.running[name]
+            if act == "pause":
+                daemon.kill(signal.SIGSTOP)
+                time.sleep(self.rng.uniform(LEASE_S, 2.5 * LEASE_S))
+                daemon.kill(signal.SIGCONT)
+                continue
+            daemon.kill(signal.SIGKILL if act == "kill" else signal.SIGTERM)
+            daemon.process.wait(40)
+            time.sleep(self.rng.uniform(0, 1))
+            self.begin(name)
+
+    def calm(self) -> datetime:
+        """Lets time go on at its own pace until nothing is left to be done. Returns when."""
+        now = self.world.clock()
+        self.world.clock.set(now, 60)
+        said = self.running["a"].said
+        hour = now.replace(minute=0, second=0, microsecond=0)
+
+        def settled() -> bool:
+            return self.periods("record-usage")[-1:] == [f"{hour - HOUR:%Y-%m-%dT%H:00Z}"]
+
+        wait_until(settled, 60, said)
+        wait_until(lambda: not self.rows("SELECT key FROM notices WHERE state = 'waiting'"), 120)
+        wait_until(lambda: self.world.replicas() == expected(self.world.clock()), 60, said)
+        return hour
+
+    def rows(self, query: str) -> list[tuple[str, ...]]:
+        engine = create_engine(f"sqlite:///{self.world.home / 'ledger.db'}")
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(query))]
+        finally:
+            engine.dispose()
+
+    def periods(self, job: str) -> list[str]:
+        """The periods that were done, in order."""
+        found = self.rows(
+            f"SELECT period FROM runs WHERE job = '{job}' AND outcome = 'done' ORDER BY due"
+        )
+        return [period for (period,) in found]
+
+
+@contextmanager
+def rivals(home: Path, prometheus: str, seed: int) -> Iterator[Rivals]:
+    tokens = {"token-a": "a", "token-b": "b"}
+    with world(home, prometheus, tokens) as made:
+        make(made.api, DEPLOYMENT, "chat", PRODUCTION, spec={"replicas": 2})
+        for n in range(WORKLOADS):
+            awake = {"gpu-thrift.io/awake": f"Mon-Sun {ODD if n % 2 else EVEN}"}
+            spec = {"replicas": 1 + n % 4}
+            make(made.api, DEPLOYMENT, f"w{n:02}", DEVELOPMENT, annotations=awake, spec=spec)
+        for token, name in tokens.items():
+            made.standin.kubeconfig(home / f"kube-{name}", token)
+        made.sections["leadership"]["duration"] = f"{LEASE_S:g}s"
+        made.sections["jobs"]["catch_up"] = "14d"
+        witness = Witness(made, tokens)
+        made.standin.inject(witness)
+        made.clock.set(START, FACTOR)
+        yield Rivals(made, witness, random.Random(seed))
+
+
+def check(found: Rivals, end: datetime) -> None:
+    """What must hold after any disturbance; ``end`` is the last full hour."""
+    assert found.witness.wrong == [], found.witness.wrong
+    first = START.replace(minute=0) + HOUR
+    hours = int((end - first) / HOUR) + 1
+    expected = [f"{first + (n - 1) * HOUR:%Y-%m-%dT%H:00Z}" for n in range(hours)]
+    assert found.periods("record-usage") == expected
+    days = (end - START.replace(hour=9, minute=0)).days + 1
+    assert found.periods("flag-underused") == [
+        f"{(START + timedelta(days=n)).date()}" for n in range(days)
+    ]
+    assert found.periods("weekly-report") == ["2026-W47"]
+    lost = found.rows("SELECT job, period FROM runs WHERE outcome = 'failed' AND job <> 'sleep'")
+    assert [one for one in lost if one[0] != "post-notices"] == []
+    keys = found.world.slack.keys()
+    assert len(keys) == len(set(keys)), keys
+    assert "weekly-report 2026-W47" in keys
+    assert not [key for key in keys if key.startswith("job-failed")]
+    for event in found.world.standin.store.history:
+        name = event.key[2]
+        if event.key[0].startswith("deployments") and event.old and event.new:
+            before, after = event.old["spec"]["replicas"], event.new["spec"]["replicas"]
+            full = expected(EVENING if int(name[1:]) % 2 else NOON)[name] if name != "chat" else 2
+            assert {before, after} <= {0, full}, name
+            assert name != "chat"
+    for one in found.world.daemons:
+        assert "Traceback" not in one.said()
