@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analyzer.collect.cluster.api import Conflict, Forbidden, KubeApi, NotFound, Request
-from analyzer.errors import ConfigError, GpuThriftError, SourceError
+from analyzer.errors import BadAnswer, ConfigError, GpuThriftError, SourceError
 from jobs.daemon.leadership import NotLeader
 
 log = logging.getLogger("gpu_thrift.leader")
@@ -197,7 +197,7 @@ class LeaseLeadership:
             "spec": word,
         }
         try:
-            self._api.send(Request(self._lease.list_path, method="POST", body=body))
+            self._written(self._api.send(Request(self._lease.list_path, "POST", body=body)), word)
         except Conflict:
             return
         self._held(asked)
@@ -210,7 +210,17 @@ class LeaseLeadership:
 
     def _put(self, found: dict[str, Any], spec: Spec) -> None:
         # With the resourceVersion that was read: a PUT over somebody else's is a conflict.
-        self._api.send(Request(self._lease.path, method="PUT", body={**found, "spec": spec}))
+        request = Request(self._lease.path, "PUT", body={**found, "spec": spec})
+        self._written(self._api.send(request), spec)
+
+    def _written(self, answer: dict[str, Any], spec: Spec) -> None:
+        """Raises ``BadAnswer`` unless the server says that it holds what was sent: whatever else
+        answers there would answer the next process as well, and both would lead."""
+        told = answer.get("spec")
+        if not isinstance(told, dict) or any(
+            (told.get(name) or "") != spec[name] for name in ("holderIdentity", "renewTime")
+        ):
+            raise BadAnswer(f"{self._api.name} answered with something else than the {self._lease}")
 
     def _word(self) -> Spec:
         # The API has whole seconds, at least one; ours are never longer than what is written.

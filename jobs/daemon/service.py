@@ -177,7 +177,8 @@ class Service:
         try:
             runs, now = self._state.runs(), self._clock()
             self._board.remember(runs.latest(ALL))
-            lost = self._board.lost()
+            # That nothing could be posted is no news once it can be.
+            lost = [one for one in self._board.lost() if one.job != POSTING]
             channel = self._work.config.slack.channel
             if channel:
                 # From the ledger, each minute anew: no process has to live to tell it.

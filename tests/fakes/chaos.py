@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Literal
 
-Mode = Literal["well", "slow", "refusing", "hanging", "lying"]
-MODES: tuple[Mode, ...] = ("slow", "refusing", "hanging", "lying")
+Mode = Literal["well", "slow", "refusing", "hanging", "mute", "lying"]
+MODES: tuple[Mode, ...] = ("slow", "refusing", "hanging", "mute", "lying")
 
 _RESET = struct.pack("ii", 1, 0)
 LIE = b"<html><body>Welcome to the captive portal</body></html>"
@@ -20,9 +20,9 @@ class ChaosProxy:
     """Forwards to ``127.0.0.1:port`` while its ``with`` block lasts.
 
     ``slow`` waits ``delay_s`` before each piece of an answer. ``refusing`` resets every connection,
-    ``hanging`` takes what is sent and answers nothing; both hold for connections that are open
-    already. ``lying`` answers whatever comes with ``lie``: a good HTTP answer of another service,
-    unless a test sets something else.
+    ``hanging`` takes what is sent and passes nothing on, ``mute`` passes it on and brings no answer
+    back; all of them hold for connections that are open already. ``lying`` answers whatever comes
+    with ``lie``: a good HTTP answer of another service, unless a test sets something else.
     """
 
     def __init__(self, port: int, delay_s: float = 0.4) -> None:
@@ -66,7 +66,7 @@ class ChaosProxy:
     @mode.setter
     def mode(self, mode: Mode) -> None:
         before, self._mode = self._mode, mode
-        if mode in ("refusing", "lying") or before in ("hanging", "lying"):
+        if mode in ("refusing", "lying") or before in ("hanging", "mute", "lying"):
             self._cut()
 
     def _accept(self) -> None:
@@ -101,13 +101,13 @@ class ChaosProxy:
             while data := source.recv(65536):
                 if is_answer and self._mode == "slow":
                     self._stopping.wait(self.delay_s)
-                if self._mode == "hanging":
+                if self._mode == "hanging" or (is_answer and self._mode == "mute"):
                     # What is swallowed never arrives: the connection is of no use any more.
                     continue
                 to.sendall(data)
         except OSError:
             pass
-        if self._mode != "hanging":
+        if self._mode not in ("hanging", "mute"):
             self._drop(source)
             self._drop(to)
 

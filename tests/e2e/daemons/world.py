@@ -29,9 +29,10 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 Sections = Mapping[str, Mapping[str, Any]]
 
 
-def series() -> list[RawSeries]:
-    """Two GPUs of production that hardly work, for two days."""
-    times = np.arange(MONDAY.timestamp() - 48 * 3600, MONDAY.timestamp() + 24 * 3600, 60.0) + 7
+def series(days: int = 1) -> list[RawSeries]:
+    """Two GPUs of production that hardly work, for two days before and ``days`` after."""
+    begin = MONDAY.timestamp()
+    times = np.arange(begin - 48 * 3600, begin + days * 24 * 3600, 60.0) + 7
     return [
         RawSeries(
             "DCGM_FI_DEV_GPU_UTIL",
