@@ -13,7 +13,8 @@ from jobs.ledger import bounded
 from jobs.logs import set_up_logging
 from tests.e2e.daemons.clock import SharedClock
 
-PACE = Pace(every=timedelta(seconds=0.25), rest_s=1.0)
+EVERY_S = float(os.environ.get("TEST_EVERY_S", "0.25"))
+PACE = Pace(every=timedelta(seconds=EVERY_S), rest_s=1.0)
 
 
 def main() -> int:

@@ -173,17 +173,22 @@ class Rivals:
         return [period for (period,) in found]
 
 
+def fleet(home: World) -> None:
+    """Workloads that sleep every other hour, and one that never does."""
+    make(home.api, DEPLOYMENT, "chat", PRODUCTION, spec={"replicas": 2})
+    for n in range(WORKLOADS):
+        awake = {"gpu-thrift.io/awake": f"Mon-Sun {ODD if n % 2 else EVEN}"}
+        spec = {"replicas": 1 + n % 4}
+        make(home.api, DEPLOYMENT, f"w{n:02}", DEVELOPMENT, annotations=awake, spec=spec)
+
+
 @contextmanager
 def rivals(home: Path, prometheus: str, seed: int, database: str) -> Iterator[Rivals]:
     tokens = {"token-a": "a", "token-b": "b"}
     with world(home, prometheus, tokens) as made:
-        make(made.api, DEPLOYMENT, "chat", PRODUCTION, spec={"replicas": 2})
-        for n in range(WORKLOADS):
-            awake = {"gpu-thrift.io/awake": f"Mon-Sun {ODD if n % 2 else EVEN}"}
-            spec = {"replicas": 1 + n % 4}
-            make(made.api, DEPLOYMENT, f"w{n:02}", DEVELOPMENT, annotations=awake, spec=spec)
         for token, name in tokens.items():
             made.standin.kubeconfig(home / f"kube-{name}", token)
+        fleet(made)
         made.sections["leadership"]["duration"] = f"{LEASE_S:g}s"
         if database.startswith("postgresql"):
             secret = home / "database"

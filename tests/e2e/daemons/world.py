@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -118,13 +119,15 @@ class World:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def start(self, name: str = "one", more: Sections | None = None) -> Daemon:
+    def start(self, name: str = "one", more: Sections | None = None, **environ: str) -> Daemon:
         """Another daemon, with a clock that is the world's."""
         config = self.config(name, more)
         command = [sys.executable, "-m", "tests.e2e.daemons.process", str(config)]
-        return self.run([*command, str(self.home / "clock")], name)
+        return self.run([*command, str(self.home / "clock")], name, environ)
 
-    def run(self, command: list[str], name: str) -> Daemon:
+    def run(
+        self, command: list[str], name: str, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> Daemon:
         log = self.home / f"{name}-{len(self.daemons)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -133,7 +136,7 @@ class World:
                 stdout=file,
                 stderr=file,
                 cwd=Path(__file__).parents[3],
-                env={**os.environ, "HOME": str(self.home), "NO_COLOR": "1"},
+                env={**os.environ, "HOME": str(self.home), "NO_COLOR": "1", **environ},
             )
         self.daemons.append(Daemon(process, log))
         return self.daemons[-1]
