@@ -152,7 +152,8 @@ class SlackConfig(Section):
         metadata=about(
             Text(r"(?:[A-Za-z_][A-Za-z0-9_]*)?", "name of an environment variable", hidden=True),
             "Environment variable that holds the bot token, with the scopes chat:write and "
-            "channels:history (groups:history for a private channel).",
+            "channels:history (groups:history for a private channel), and channels:read where the "
+            "channel is given by name.",
         ),
     )
     token_file: str = field(
