@@ -37,8 +37,9 @@ def weekly_message(week: str, analysis: Analysis) -> tuple[str, tuple[Block, ...
 
 
 def _line(text: str) -> str:
-    shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}\u2026"
-    return f"\u2022 {escaped(shown)}"
+    shown = escaped(text)
+    shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}\u2026"
+    return f"\u2022 {shown}"
 
 
 def _block(name: str, lines: list[str]) -> Block:
