@@ -24,6 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from analyzer.model import WorkloadKey
+from reports.status import Saved
 from reports.text import encodable
 
 BAD_ANNOTATIONS_LISTED = 200
@@ -87,6 +88,11 @@ class Metrics:
         self._usd = self._gauge(
             "saved_usd", "US dollars that the sleep of the last seven days was worth.", "cluster"
         )
+        self._unpriced = self._gauge(
+            "saved_unpriced_gpu_hours",
+            "Those of the saved GPU-hours whose GPU has no known price: the dollars lack them.",
+            "cluster",
+        )
         self._changes = self._counter(
             "changes", "Changes made to workloads.", "cluster", "action", "outcome"
         )
@@ -144,10 +150,11 @@ class Metrics:
         self._asleep.labels(cluster).set(workloads)
         self._gpus.labels(cluster).set(gpus)
 
-    def saved(self, cluster: str, gpu_hours: float, usd: float) -> None:
-        """What sleep saved in a cluster in the last seven days."""
-        self._hours.labels(cluster).set(gpu_hours)
-        self._usd.labels(cluster).set(usd)
+    def saved(self, cluster: str, saved: Saved) -> None:
+        """What sleep saved in a cluster lately."""
+        self._hours.labels(cluster).set(saved.gpu_hours)
+        self._usd.labels(cluster).set(saved.usd)
+        self._unpriced.labels(cluster).set(saved.unpriced)
 
     def changes(self, cluster: str, action: str, outcome: str, n: int) -> None:
         """``n`` more changes were made, or were tried."""
@@ -173,7 +180,8 @@ class Metrics:
         """Another process tells of this cluster now, or nobody does: two that told of it would
         be added up."""
         self.bad_annotations(cluster, ())
-        for gauge in (self._asleep, self._gpus, self._hours, self._usd, self._bad_counted):
+        gauges = (self._asleep, self._gpus, self._hours, self._usd, self._unpriced)
+        for gauge in (*gauges, self._bad_counted):
             gauge.remove(cluster)
 
     def call(self, service: str, outcome: str, seconds: float) -> None:

@@ -71,7 +71,8 @@ class JobLine:
 
 @dataclass(frozen=True, slots=True)
 class ClusterLine:
-    """A cluster of the status page; what is saved is of the last seven days."""
+    """A cluster of the status page; what is saved is of the last seven days. The dollars are those
+    of all hours but ``unpriced_gpu_hours``."""
 
     name: str
     asleep: int
@@ -79,6 +80,14 @@ class ClusterLine:
     saved_gpu_hours: float | None
     saved_usd: float | None
     problems: tuple[str, ...] = ()
+    unpriced_gpu_hours: float = 0.0
+
+    @property
+    def saved(self) -> str:
+        """The dollars as text; what has no price is not worth nothing."""
+        if self.saved_usd is None or not self.unpriced_gpu_hours:
+            return money(self.saved_usd)
+        return f"at least {money(self.saved_usd)}" if self.saved_usd else "no price known"
 
 
 @dataclass(frozen=True, slots=True)

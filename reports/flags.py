@@ -37,7 +37,7 @@ def flags_message(
     more = len(changes) - len(lines)
     if more:
         lines.append(f"and {more:,} more; `gpu-thrift flag` lists all")
-    note = f"Production GPUs over the last {span.days} days. {_prices(analysis)}".strip()
+    note = f"Production GPUs over the last {_span(span)}. {_prices(analysis)}".strip()
     text = "\n".join([title, *(f"\u2022 {line}" for line in lines), note])
     blocks = (
         _section(f"*{title}*"),
@@ -45,6 +45,11 @@ def flags_message(
         {"type": "context", "elements": [{"type": "mrkdwn", "text": note[:2000]}]},
     )
     return text, blocks
+
+
+def _span(span: timedelta) -> str:
+    days, rest = divmod(span, timedelta(days=1))
+    return f"{span / timedelta(hours=1):g} hours" if rest or days < 2 else f"{days} days"
 
 
 def _title(changes: Sequence[FlagChange]) -> str:

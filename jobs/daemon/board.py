@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobs.daemon.periods import Period
@@ -76,6 +76,7 @@ class Board:
         self._lock = threading.Lock()
         self._lost: list[Lost] = []
         self._failing: dict[str, _Failing] = {}
+        self._levels: dict[str, int] = {}
         self._runs: dict[str, LastRun] = {}
         self._errors: dict[str, str] = {}
         self._clusters: dict[str, _Cluster] = {}
@@ -83,12 +84,14 @@ class Board:
     def begun(self, job: str, period: Period, at: datetime) -> None:
         log.log(_level(period), "%s of %s begins", job, period.key)
         with self._lock:
+            self._levels[job] = _level(period)
             self._errors.pop(job, None)
             if period.length <= _OFTEN:
                 self._failing.setdefault(job, _Failing(period.key, at))
 
     def ended(self, job: str, outcome: str, seconds: float, at: datetime) -> None:
-        log.debug("%s: %s after %.1f s", job, outcome, seconds)
+        level = self._levels.get(job, logging.DEBUG)
+        log.log(level, "%s: %s after %.1f s", job, outcome, seconds)
         if outcome in RUN_OUTCOMES:
             self.metrics.run(job, outcome, seconds, at)
         with self._lock:
@@ -154,8 +157,16 @@ class Board:
         gpus = sum(one.gpus for one in lasting)
         saved = saved_of(slept, now)
         self.metrics.sleeping(report.cluster, len(lasting), gpus)
-        self.metrics.saved(report.cluster, saved.gpu_hours, saved.usd)
-        return ClusterLine(report.cluster, len(lasting), gpus, saved.gpu_hours, saved.usd, problems)
+        self.metrics.saved(report.cluster, saved)
+        return ClusterLine(
+            name=report.cluster,
+            asleep=len(lasting),
+            gpus=gpus,
+            saved_gpu_hours=saved.gpu_hours,
+            saved_usd=saved.usd,
+            problems=problems,
+            unpriced_gpu_hours=saved.unpriced,
+        )
 
     def remember(self, runs: Mapping[str, Run]) -> None:
         """What the ledger says of runs before this process."""
@@ -198,9 +209,7 @@ class Board:
 
 
 def _with_problems(line: ClusterLine, problems: tuple[str, ...]) -> ClusterLine:
-    return ClusterLine(
-        line.name, line.asleep, line.gpus, line.saved_gpu_hours, line.saved_usd, problems
-    )
+    return replace(line, problems=problems)
 
 
 def _level(period: Period) -> int:

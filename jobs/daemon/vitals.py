@@ -92,7 +92,7 @@ class DaemonVitals:
             role="leader" if leads else "follower",
             holder=parts.leadership.holder,
             started=self._when(self._started),
-            checks=(*self.alive(), *self.ready()[1:], config),
+            checks=(*self.alive()[:-1], *self.ready(), config),
             jobs=tuple(self._line(job) for job in work.jobs.values()),
             clusters=tuple(parts.board.clusters([one.name for one in work.config.clusters])),
             reports=self._newest(),

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 
 from analyzer.model import WorkloadKey
 from jobs.metrics import BAD_ANNOTATIONS_LISTED, Metrics
+from reports.status import Saved
 from tests.servers import need
 
 AT = datetime(2026, 11, 24, 15, 41, tzinfo=UTC)
@@ -31,7 +32,7 @@ def full() -> Metrics:
     metrics.run("sleep", "done", 1.5, AT)
     metrics.failure("sleep", "Unreachable")
     metrics.sleeping("prod", 3, 4.5)
-    metrics.saved("prod", 120.5, 300)
+    metrics.saved("prod", Saved(7, 120.5, 300.0, 2.5))
     metrics.changes("prod", "sleep", "done", 3)
     metrics.bad_annotations("prod", [key("w")])
     metrics.call("kubernetes", "ok", 0.02)
@@ -100,13 +101,14 @@ def test_failures_are_told_by_their_reason(metrics: Metrics) -> None:
 def test_clusters_tell_what_sleeps_and_what_it_saved(metrics: Metrics) -> None:
     metrics.sleeping("prod", 3, 4.5)
     metrics.sleeping("prod", 2, 3.5)
-    metrics.saved("prod", 120.5, 300)
+    metrics.saved("prod", Saved(7, 120.5, 300.0, 2.5))
     metrics.changes("prod", "sleep", "done", 3)
     metrics.changes("prod", "sleep", "done", 2)
     assert value(metrics, "sleeping_workloads", cluster="prod") == 2
     assert value(metrics, "sleeping_gpus", cluster="prod") == 3.5
     assert value(metrics, "saved_gpu_hours", cluster="prod") == 120.5
     assert value(metrics, "saved_usd", cluster="prod") == 300
+    assert value(metrics, "saved_unpriced_gpu_hours", cluster="prod") == 2.5
     assert value(metrics, "changes_total", cluster="prod", action="sleep", outcome="done") == 5
 
 

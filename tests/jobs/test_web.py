@@ -214,6 +214,14 @@ def test_the_page_shows_what_there_is(web: Web) -> None:
     assert "nobody" in text
 
 
+@pytest.mark.parametrize(
+    ("usd", "unpriced", "told"),
+    [(300, 0, "$300"), (300, 2.5, "at least $300"), (0, 2.5, "no price known"), (0, 0, "$0")],
+)
+def test_what_has_no_price_is_not_worth_nothing(usd: float, unpriced: float, told: str) -> None:
+    assert ClusterLine("main", 1, 1, 9, usd, (), unpriced).saved == told
+
+
 def test_the_page_loads_nothing_and_runs_nothing(web: Web) -> None:
     for path in ("/", "/reports/"):
         answers = [web.get(path) for _ in range(2)]

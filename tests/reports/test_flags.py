@@ -56,3 +56,12 @@ def test_hostile_names_call_nobody_and_fit_slack_s_limits() -> None:
     assert len(blocks) <= 50
     assert len(text) < 40_000
     assert all(len(block["text"]["text"]) <= 3000 for block in blocks if "text" in block)
+
+
+def test_the_span_is_told_as_it_is() -> None:
+    for span, told in (
+        (timedelta(days=1), "24 hours"),
+        (timedelta(hours=36), "36 hours"),
+        (timedelta(days=14), "14 days"),
+    ):
+        assert f"over the last {told}." in flags_message([change()], analysis(), span)[0]
