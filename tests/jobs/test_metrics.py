@@ -196,4 +196,4 @@ def test_promtool_has_nothing_to_say_but_that_hours_are_not_seconds() -> None:
         input=full().render("")[1], capture_output=True, check=False,
     )  # fmt: skip
     said = (done.stdout + done.stderr).decode().splitlines()
-    assert [line for line in said if "gpu_thrift_saved_gpu_hours use base unit" not in line] == []
+    assert [line for line in said if "gpu_hours use base unit" not in line] == []
