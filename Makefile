@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.runtime
 STAMP_DEV := $(VENV)/.development
 
-.PHONY: demo test check fix golden bench lock tools clean
+.PHONY: demo test check fix golden bench soak lock tools clean
 
 demo: $(STAMP)  ## four simulated weeks: prints the table, writes out/
 	$(BIN)/gpu-thrift demo -o out
@@ -37,6 +37,11 @@ COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit
 	--no-emit-trusted-host --strip-extras --no-annotate --no-header --allow-unsafe
 GROUPS := import tomllib; groups = tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]; \
 	print(*groups["test"], *groups["check"], sep="\n")
+
+soak: $(STAMP_DEV) tools  ## half an hour: chaos in every pair, two daemons disturbed, a day of one
+	SOAK_PAIRS=1000 SOAK_SECONDS=600 $(BIN)/pytest -s tests/e2e/daemons/test_chaos.py \
+		tests/e2e/daemons/test_rivals.py
+	$(BIN)/python -m benchmarks.soak
 
 lock: $(STAMP_DEV)  ## pins every dependency anew, with hashes
 	$(COMPILE) -o requirements.lock pyproject.toml

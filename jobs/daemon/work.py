@@ -23,6 +23,7 @@ from jobs.daemon.tasks import flags, report, sleep, usage
 from jobs.daemon.tasks.reading import reading
 from jobs.sites import check_schedule, sites
 from jobs.slack import SlackPoster
+from jobs.sleeping.survey import Activities
 from jobs.sleeping.tick import Report
 from jobs.sleeping.view import Site
 from jobs.wiring import Choice, sources
@@ -93,7 +94,7 @@ class _Maker:
         return found
 
     def _guarded(self, source: ClusterSource) -> ClusterSource:
-        prometheus = self._breaker("prometheus", f"Prometheus of {source.name}")
+        prometheus = self._prometheus(source.name)
         kubernetes = self._kubernetes(source.name) if source.kube is not None else nullcontext
         return guarded(source, self._unless_stopped(prometheus), self._unless_stopped(kubernetes))
 
@@ -106,6 +107,9 @@ class _Maker:
                 yield
 
         return entered
+
+    def _prometheus(self, cluster: str) -> Breaker:
+        return self._breaker("prometheus", f"Prometheus of {cluster}")
 
     def _kubernetes(self, cluster: str) -> Breaker:
         return self._breaker("kubernetes", f"Kubernetes API of {cluster}")
@@ -121,9 +125,16 @@ class _Maker:
         return lambda turn: sleep.run_once(found, turn.now, said, around.heard)
 
     def _site(self, site: Site) -> Site:
-        around = self._around
+        around, read = self._around, site.activity
+        prometheus = self._prometheus(site.name)
         api = replace(site.api, guard=around.may_act, around=self._kubernetes(site.name))
-        return replace(site, api=api, stop=around.stop, clock=around.clock)
+
+        def activity(now: datetime) -> Activities:
+            with prometheus():
+                return read(now) if read is not None else {}
+
+        told = activity if read is not None else None
+        return replace(site, api=api, activity=told, stop=around.stop, clock=around.clock)
 
     def flags(self) -> Callable[[Turn], None]:
         config, around = self._config, self._around

@@ -41,7 +41,8 @@ class Activity:
         try:
             return cls(reader(now))
         except SourceError as error:
-            log.warning("metrics cannot be read: %s", error)
+            # Where that keeps something awake, the decision's evidence says it.
+            log.info("metrics cannot be read: %s", error)
             return cls(missing=f"metrics cannot be read: {error}")
 
     def of(self, pods: Sequence[Pod], busy_above: float) -> Busy:

@@ -31,6 +31,7 @@ class Lead:
     leads: bool = True
     holder: str = "me"
     says: str = ""
+    is_alive: bool = True
 
     def left(self) -> float:
         if not self.leads:
