@@ -22,6 +22,7 @@ from jobs.breaker import REST_S, Breakers
 from jobs.daemon.bell import Bell
 from jobs.daemon.board import Board, Lost
 from jobs.daemon.choose import leadership
+from jobs.daemon.memory import few_arenas
 from jobs.daemon.reload import Reloader
 from jobs.daemon.runner import Runner, Settings
 from jobs.daemon.state import State
@@ -89,6 +90,7 @@ class Service:
 
     def run(self) -> int:
         """Until a signal ends it. Returns the exit code."""
+        few_arenas()
         with ExitStack() as stack, self._heard():
             stack.callback(self._state.close)
             self._check_state()
