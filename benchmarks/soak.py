@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--factor", type=float, default=1200)
     told = parser.parse_args()
-    days = 1 + int(told.hours / 24)
+    days = 2 + int(told.hours / 24)
     with tempfile.TemporaryDirectory() as name, prometheus(series(days)) as url:
         found = soak(Path(name), url, told.hours, told.factor)
     first, last = found.warm()[0], found.warm()[-1]

@@ -54,6 +54,8 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None
         _to_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
+        # Each connection of a process that runs for months would come to fill its cache, 2 MB.
+        connection.execute("PRAGMA cache_size=-256")
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:

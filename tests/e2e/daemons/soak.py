@@ -13,7 +13,8 @@ from tests.e2e.daemons.clock import wait_until
 from tests.e2e.daemons.rivals import fleet
 from tests.e2e.daemons.world import MONDAY, World, world
 
-START = MONDAY + timedelta(minutes=30)
+START = MONDAY + timedelta(hours=8, minutes=30)
+"""Soon before the jobs of the day and the week, which are the first to load some libraries."""
 
 
 @dataclass(frozen=True)
