@@ -14,6 +14,7 @@ from analyzer.config.zone import zone_of
 from analyzer.errors import ConfigError
 from jobs.breaker import Breaker, Breakers
 from jobs.daemon.choose import cadences
+from jobs.daemon.fence import fenced
 from jobs.daemon.guarded import Around, guarded
 from jobs.daemon.periods import EveryMinute
 from jobs.daemon.posting import post_waiting
@@ -127,7 +128,8 @@ class _Maker:
     def _site(self, site: Site) -> Site:
         around, read = self._around, site.activity
         prometheus = self._prometheus(site.name)
-        api = replace(site.api, guard=around.may_act, around=self._kubernetes(site.name))
+        kubernetes = self._kubernetes(site.name)
+        api = replace(site.api, guard=around.may_act, fence=fenced, around=kubernetes)
 
         def activity(now: datetime) -> Activities:
             with prometheus():

@@ -22,7 +22,7 @@ from kubernetes import client, config
 from urllib3 import exceptions as transport
 
 from analyzer.collect.cluster import credentials
-from analyzer.collect.cluster.latest import ask_before_sending
+from analyzer.collect.cluster.latest import watch_sending
 from analyzer.errors import BadAnswer, Denied, SourceError, Unreachable
 
 PAGE_ITEMS = 500
@@ -89,8 +89,8 @@ class KubeApi:
     ``timeout_s`` bounds the wait for each answer in seconds. ``pause`` is how it waits between
     tries, ``attempts`` how many there are. ``guard`` is asked before every try that may change
     something, and again as it leaves: it raises when that is not allowed any more, and says for how
-    many seconds it is.
-    ``around`` is entered around every request.
+    many seconds it is. ``fence`` is entered as it leaves, with the time (``time.monotonic``) until
+    which that holds. ``around`` is entered around every request.
     """
 
     kubeconfig: str
@@ -99,6 +99,7 @@ class KubeApi:
     pause: Callable[[float], None] = time.sleep
     attempts: int = ATTEMPTS
     guard: Callable[[], float] = lambda: float("inf")
+    fence: Callable[[float], AbstractContextManager[Any]] = nullcontext
     around: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def get(self, path: str) -> dict[str, Any]:
@@ -215,6 +216,10 @@ class KubeApi:
             raise Unreachable(f"{self.name} cannot be reached: {self._why(exc)}") from exc
         return answer
 
+    def _sending(self) -> AbstractContextManager[Any]:
+        asked = time.monotonic()
+        return self.fence(asked + self.guard())
+
     def _checked(self, request: Request, answer: Any) -> dict[str, Any]:
         if 200 <= answer.status < 300:
             return self._parsed(request, answer)
@@ -267,7 +272,7 @@ class KubeApi:
             urllib3.disable_warnings(transport.InsecureRequestWarning)
         opened = client.ApiClient(configuration)
         opened.user_agent = "gpu-thrift"
-        ask_before_sending(opened.rest_client.pool_manager, self.guard)
+        watch_sending(opened.rest_client.pool_manager, self._sending)
         return opened
 
     def _why(self, exc: Exception) -> str:

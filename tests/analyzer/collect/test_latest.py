@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,3 +42,23 @@ def test_what_is_refused_while_it_is_sent_never_arrives(tmp_path: Path, asked: i
         free.send(Request(path, "POST", body=body))
         posts = [one for one in api.standin.requests if one.method == "POST" and one.path == path]
         assert len([one for one in posts if one.raw_body]) == 1
+
+
+def test_a_change_leaves_within_the_fence_and_reading_needs_none(tmp_path: Path) -> None:
+    entered: list[float] = []
+
+    @contextmanager
+    def fence(until: float) -> Iterator[None]:
+        entered.append(until - time.monotonic())
+        yield
+
+    with caller("stand-in", tmp_path) as api:
+        path = KINDS["ConfigMap"].replace("{ns}", api.namespace)
+        body = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "in-time"}}
+        fenced = KubeApi(str(api.kubeconfig), "", 5, guard=lambda: 7.0, fence=fence)
+        assert fenced.get(path)["items"] == []
+        assert entered == []
+        fenced.send(Request(path, "POST", body=body))
+        # Never later than what was allowed when it was asked.
+        assert entered
+        assert all(6.0 < one <= 7.0 for one in entered)

@@ -133,14 +133,24 @@ class Rivals:
                 daemon.kill(signal.SIGSTOP)
                 time.sleep(self.rng.uniform(LEASE_S, 2.5 * LEASE_S))
                 daemon.kill(signal.SIGCONT)
+                self.revive()
                 continue
             daemon.kill(signal.SIGKILL if act == "kill" else signal.SIGTERM)
             daemon.process.wait(40)
             time.sleep(self.rng.uniform(0, 1))
             self.begin(name)
 
+    def revive(self) -> None:
+        """Starts anew what ended: a process that was stopped in the middle of a change does."""
+        for name, daemon in list(self.running.items()):
+            if daemon.process.poll() is not None:
+                assert daemon.process.returncode == -signal.SIGKILL, daemon.said()
+                self.acts["fenced"] += 1
+                self.begin(name)
+
     def calm(self) -> datetime:
         """Lets time go on at its own pace until nothing is left to be done. Returns when."""
+        self.revive()
         now = self.world.clock()
         self.world.clock.set(now, 60)
         said = self.running["a"].said
