@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -47,6 +48,11 @@ class Witness:
     wrong: list[str] = field(default_factory=list)
     writes: int = 0
     terms: int = 0
+    renewed: dict[str, float] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    """What was done to the daemons, with the time."""
+    ambush: dict[str, int] = field(default_factory=dict)
+    """Process ids by user: each is stopped at its next write."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, request: Request) -> None:
@@ -65,12 +71,17 @@ class Witness:
         # Whether the server takes it is seen at the next write: it keeps the truth.
         if lease["spec"].get("holderIdentity"):
             self.identities[who] = lease["spec"]["holderIdentity"]
+            self.renewed[who] = time.monotonic()
 
     def _workload(self, who: str, request: Request) -> None:
         name = request.path.rsplit("/", 1)[-1]
         holder = self._lease_holder()
         if holder != self.identities.get(who):
-            self.wrong.append(f"{who} wrote {name} while {holder} held the Lease")
+            ago = time.monotonic() - self.renewed.get(who, 0)
+            self.wrong.append(
+                f"{who} ({self.identities.get(who)}) wrote {name} while {holder} held the Lease, "
+                f"{ago:.2f} s after its own last word; {self.log[-8:]}"
+            )
         if holder != self.holder:
             self.holder = holder
             self.terms += 1
@@ -78,6 +89,9 @@ class Witness:
         if replicas is None or "dryRun" in request.query:
             return
         self.writes += 1
+        if (pid := self.ambush.pop(who, 0)) != 0:
+            # Others of its threads are about to write as well.
+            os.kill(pid, signal.SIGSTOP)
         now = self.world.clock()
         # It wakes ahead of its window, by as long as a model may take to load.
         until = now + AHEAD if replicas else now
@@ -122,16 +136,26 @@ class Rivals:
         """Kills, pauses and ends one or the other at random, for so long."""
         for name in ("a", "b"):
             self.begin(name)
+        first = self.running["a"]
+        known = "SELECT job FROM jobs WHERE job = 'record-usage'"
+        # From then on no period may be missed.
+        assert first.url
+        wait_until(lambda: bool(self.rows(known)), 60, first.said)
+        self.world.clock.set(START, FACTOR)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             time.sleep(self.rng.uniform(0.3, 2.5))
             name = self.rng.choice(("a", "b"))
-            act = self.rng.choice(("kill", "pause", "pause", "term"))
-            self.acts[act] += 1
+            act = self.rng.choice(("kill", "pause", "ambush", "term"))
             daemon = self.running[name]
-            if act == "pause":
+            if act == "ambush" and not self._ambushed(name, daemon):
+                continue
+            self.acts[act] += 1
+            self.witness.log.append(f"{time.monotonic():.2f} {act} {name}")
+            if act in ("pause", "ambush"):
                 daemon.kill(signal.SIGSTOP)
                 time.sleep(self.rng.uniform(LEASE_S, 2.5 * LEASE_S))
+                self.witness.log.append(f"{time.monotonic():.2f} goes on")
                 daemon.kill(signal.SIGCONT)
                 self.revive()
                 continue
@@ -139,6 +163,14 @@ class Rivals:
             daemon.process.wait(40)
             time.sleep(self.rng.uniform(0, 1))
             self.begin(name)
+
+    def _ambushed(self, name: str, daemon: Daemon) -> bool:
+        """Whether it was stopped in the middle of its changes; they are due every 12 s."""
+        self.witness.ambush[name] = daemon.pid
+        end = time.monotonic() + 12
+        while name in self.witness.ambush and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.witness.ambush.pop(name, 0) == 0
 
     def revive(self) -> None:
         """Starts anew what ended: a process that was stopped in the middle of a change does."""
@@ -206,7 +238,7 @@ def rivals(home: Path, prometheus: str, seed: int, database: str) -> Iterator[Ri
             made.sections["ledger"] = {"url_file": secret}
         witness = Witness(made, tokens)
         made.standin.inject(witness)
-        made.clock.set(START, FACTOR)
+        made.clock.set(START, 1.0)
         yield Rivals(made, witness, random.Random(seed), database)
 
 
