@@ -187,6 +187,57 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(standin: Caller) -> No
     one.release()
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"kind": "List", "apiVersion": "v1", "items": []},
+        {"kind": "Lease", "spec": None},
+        {"kind": "Lease", "spec": {"holderIdentity": "one", "renewTime": "2026-01-01T00:00:00Z"}},
+    ],
+)
+def test_what_answers_anything_to_anybody_makes_nobody_leader(
+    standin: Caller, lie: dict[str, Any]
+) -> None:
+    assert standin.standin
+
+    def answer(request: Request) -> Reply | None:
+        return Reply(200, lie) if request.method in ("PUT", "POST") else None
+
+    standin.standin.inject(answer)
+    one = candidate(standin, "one")
+    one.start()
+    try:
+        until(lambda: "answered with something else" in one.says)
+        time.sleep(SHORT_S)
+        assert not one.leads
+        standin.standin.clear_faults()
+        until(lambda: one.leads)
+        assert one.says == ""
+    finally:
+        one.release()
+
+
+def test_a_loop_that_is_dead_is_told_apart_from_a_server_that_is_away(
+    standin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert standin.standin
+    one = candidate(standin, "one", 0.3)
+    one.start()
+    try:
+        until(lambda: one.leads)
+        standin.standin.inject(lambda _: Close())
+        until(lambda: bool(one.says))
+        time.sleep(1)
+        assert one.is_alive
+        monkeypatch.setattr(one, "_step", lambda: time.sleep(2))
+        until(lambda: not one.is_alive)
+        assert "has not been looked at for" in one.says
+        monkeypatch.undo()
+        until(lambda: one.is_alive)
+    finally:
+        one.release()
+
+
 def test_a_lock_file_lets_one_in_and_the_next_when_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "state" / "leader.lock"
     one, other = FileLeadership(path, "one"), FileLeadership(path, "other")
