@@ -192,7 +192,7 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(standin: Caller) -> No
     [
         {"kind": "List", "apiVersion": "v1", "items": []},
         {"kind": "Lease", "spec": None},
-        {"kind": "Lease", "spec": {"holderIdentity": "one", "renewTime": "2026-01-01T00:00:00Z"}},
+        {"kind": "Lease", "spec": {"holderIdentity": "other"}},
     ],
 )
 def test_what_answers_anything_to_anybody_makes_nobody_leader(
