@@ -23,7 +23,7 @@ from tests.fakes.kube import Request
 
 FACTOR = 300.0
 START = MONDAY + timedelta(hours=7, minutes=50)
-LEASE_S = 2.0
+LEASE_S = 3.0
 HOUR = timedelta(hours=1)
 LATE = timedelta(minutes=10)
 """Two seconds: what was decided just before the hour may arrive after it."""

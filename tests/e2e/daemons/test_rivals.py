@@ -13,7 +13,7 @@ from tests.e2e.daemons.rivals import check, rivals
 from tests.e2e.daemons.world import series
 from tests.postgres import postgres
 
-SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "45"))
 SEED = int(os.environ.get("SOAK_SEED", "20261126"))
 
 
