@@ -103,7 +103,7 @@ class SlackStandIn:
             found = [message for one in self.channels for message in one.messages]
         return sorted(found, key=lambda message: float(message["ts"]))
 
-    def keys(self) -> list[str]:
+    def posted(self) -> list[str]:
         """The keys of everything that was posted, in order."""
         return [one["metadata"]["event_payload"]["key"] for one in self.messages]
 

@@ -141,7 +141,7 @@ def check_writes(home: World, awake: Mapping[str, int], why: str) -> None:
 def posted(home: World) -> list[str]:
     """The messages; the clock was set forward by more than an hour, for which sleep may have
     failed."""
-    keys = home.slack.keys()
+    keys = home.slack.posted()
     return sorted(key for key in keys if not key.startswith("job-failed sleep "))
 
 

@@ -40,10 +40,10 @@ def test_every_job_happens_once(home: World) -> None:
     wait_until(lambda: daemon.get("/readyz").status_code == 200, 20, daemon.said)
     home.clock.set(AFTER, FACTOR)
     wait_until(lambda: home.replicas() == {**awake, "early": 0}, 60, daemon.said)
-    wait_until(lambda: len(home.slack.keys()) == 2, 60, daemon.said)
+    wait_until(lambda: len(home.slack.posted()) == 2, 60, daemon.said)
     done = 'gpu_thrift_job_runs_total{job="record-usage",outcome="done"}'
     wait_until(lambda: daemon.metric(done) == 2, 60, daemon.said)
-    flags, report = sorted(home.slack.keys())
+    flags, report = sorted(home.slack.posted())
     assert flags.startswith("flag-underused 2026-11-23")
     assert report == "weekly-report 2026-W47"
     assert (home.home / "reports" / "2026-W47" / "report.md").is_file()

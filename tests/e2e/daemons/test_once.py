@@ -54,7 +54,7 @@ def test_the_report_is_made_and_posted_once(home: World) -> None:
         assert [Path(file).name for file in files] == ["report.md", "report.json", "report.csv"]
         assert all(Path(file).is_file() for file in files)
         assert said.splitlines()[3] == posted
-    assert home.slack.keys() == ["weekly-report 2026-W47"]
+    assert home.slack.posted() == ["weekly-report 2026-W47"]
 
 
 def test_flags_are_told_once(home: World) -> None:
@@ -62,7 +62,7 @@ def test_flags_are_told_once(home: World) -> None:
     assert (code, said) == (0, "2 changes of flags\n1 message posted\n"), errors
     code, said, errors = once(home, "flag-underused")
     assert (code, said) == (0, "0 changes of flags\n0 messages posted\n"), errors
-    [key] = home.slack.keys()
+    [key] = home.slack.posted()
     assert key.startswith("flag-underused 2026-11-23")
 
 
@@ -79,7 +79,7 @@ def test_without_a_channel_nothing_is_posted_and_that_is_said(home: World) -> No
     code, said, _ = once(home, "flag-underused", {"slack": {"channel": ""}})
     assert code == 0
     assert "nothing is posted: no channel is configured under [slack]" in said
-    assert home.slack.keys() == []
+    assert home.slack.posted() == []
 
 
 def test_what_cannot_be_posted_stays_for_later(home: World) -> None:
@@ -99,4 +99,4 @@ def test_without_prometheus_it_fails_with_one_line(home: World) -> None:
         [line] = errors.splitlines()
         assert "http://127.0.0.1:9/" in line
         assert "connection refused" in line
-    assert home.slack.keys() == []
+    assert home.slack.posted() == []

@@ -1,0 +1,105 @@
+"""What failed, was interrupted or changed hands is done or told all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.conftest import Engine
+from tests.e2e.daemons.clock import wait_until
+from tests.e2e.daemons.world import MONDAY, World, series, workloads, world
+from tests.fakes.chaos import ChaosProxy
+
+BEFORE = MONDAY + timedelta(hours=7, minutes=30)
+AFTER = MONDAY + timedelta(hours=9, minutes=1)
+FACTOR = 60.0
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases/gpu-thrift"
+
+
+@pytest.fixture(scope="module")
+def metrics(prometheus: Engine) -> str:
+    return prometheus(series())
+
+
+@pytest.fixture
+def home(tmp_path: Path, metrics: str) -> Iterator[World]:
+    with world(tmp_path, metrics) as made:
+        made.clock.set(BEFORE, FACTOR)
+        yield made
+
+
+def test_what_was_given_up_is_told_also_by_the_next_process(home: World) -> None:
+    workloads(home)
+    away = {"clusters.prometheus": {"url": "http://127.0.0.1:9"}, "slack": {"url": home.slack.url}}
+    # Nothing can be posted while the first process lives.
+    silent = {**away, "slack": {"url": "http://127.0.0.1:9/api"}}
+    first = home.start("first", silent)
+    wait_until(lambda: home.replicas()["late"] == 0, 60, first.said)
+    home.clock.set(AFTER, FACTOR)
+    wait_until(lambda: "record-usage of 2026-11-23T08:00Z failed" in first.said(), 60, first.said)
+    home.clock.set(AFTER + timedelta(minutes=70), FACTOR)
+    given_up = "record-usage of 2026-11-23T08:00Z was not done"
+    wait_until(lambda: given_up in first.said(), 60, first.said)
+    first.kill()
+    second = home.start("second", away)
+    key = "job-failed record-usage 2026-11-23T08:00Z"
+    wait_until(lambda: key in home.slack.posted(), 60, second.said)
+    assert second.end() == 0
+    keys = home.slack.posted()
+    assert keys.count(key) == 1
+    [message] = [one for one in home.slack.messages if key in str(one["metadata"])]
+    assert "connection refused" in message["text"]
+    # That Slack could not be reached is no news to whoever reads it there.
+    assert not [one for one in keys if "post-notices" in one]
+
+
+def test_who_leads_again_looks_at_what_was_left_open_meanwhile(home: World) -> None:
+    awake = workloads(home)
+    daemon = home.start()
+    wait_until(lambda: home.replicas()["late"] == 0, 60, daemon.said)
+    home.clock.set(AFTER, FACTOR)
+    wait_until(lambda: "weekly-report 2026-W47" in home.slack.posted(), 60, daemon.said)
+    lease = home.api.call("GET", LEASE).body
+    lease["spec"]["holderIdentity"] = "another"
+    assert home.api.call("PUT", LEASE, lease).status in (200, 409)
+    wait_until(lambda: daemon.metric("gpu_thrift_leader") == 0, 20, daemon.said)
+    # The other one began the period anew, and did not live to finish it.
+    engine = create_engine(f"sqlite:///{home.home / 'ledger.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET outcome = '' WHERE job = 'weekly-report'"))
+        connection.execute(
+            text("UPDATE jobs SET settled = :at WHERE job = 'weekly-report'"),
+            {"at": BEFORE.isoformat(timespec="microseconds")},
+        )
+    wait_until(lambda: daemon.metric("gpu_thrift_leader") == 1, 30, daemon.said)
+
+    def attempts() -> int:
+        with engine.connect() as connection:
+            found = "SELECT attempts FROM runs WHERE job = 'weekly-report' AND outcome = 'done'"
+            return int(connection.execute(text(found)).scalar() or 0)
+
+    wait_until(lambda: attempts() == 2, 30, daemon.said)
+    engine.dispose()
+    assert home.slack.posted().count("weekly-report 2026-W47") == 1
+    assert home.replicas() == {**awake, "early": 0}
+
+
+def test_a_job_that_reads_for_long_ends_when_it_is_told(home: World, metrics: str) -> None:
+    workloads(home)
+    port = urlsplit(metrics).port
+    assert port
+    with ChaosProxy(port, delay_s=1.5) as proxy:
+        slow = {"clusters.prometheus": {"url": proxy.url, "timeout": "10s"}}
+        daemon = home.start("slow", slow)
+        wait_until(lambda: home.replicas()["late"] == 0, 60, daemon.said)
+        proxy.mode = "slow"
+        home.clock.set(AFTER, FACTOR)
+        wait_until(lambda: "weekly-report: runs since" in daemon.get("/healthz").text, 30)
+        assert daemon.end() == 0
+    left = "weekly-report of 2026-W47 is left for the next leader: the daemon ends"
+    assert left in daemon.said()
