@@ -40,6 +40,11 @@ class Breaker:
         self._observe = observe
         self._refusal = refusal
         self._circuit = CircuitBreaker(FAILURES, rest_s, _is_failure, name)
+        self.asked = False
+        """Whether it was called at all."""
+        self.tells: tuple[type[Exception], ...] = ()
+        """Errors that are no fault of the service, and still keep it from being of use."""
+        self._trouble = ""
 
     @property
     def is_open(self) -> bool:
@@ -48,6 +53,8 @@ class Breaker:
     @property
     def says(self) -> str:
         """What is wrong; empty while it is closed and its last call went well."""
+        if self._trouble:
+            return self._trouble
         last = self._circuit.last_failure
         return " ".join(str(last).split()) if last is not None else ""
 
@@ -60,14 +67,16 @@ class Breaker:
                 f"row and is tried again in {max(1, self._circuit.open_remaining)} s "
                 f"(last: {self.says})"
             )
-        begun = monotonic()
+        begun, self.asked = monotonic(), True
         try:
             with self._circuit:
                 yield
         except Exception as error:
+            self._trouble = " ".join(str(error).split()) if isinstance(error, self.tells) else ""
             failed = _is_failure(type(error), error)
             self._observe(self.service, "error" if failed else "ok", monotonic() - begun)
             raise
+        self._trouble = ""
         self._observe(self.service, "ok", monotonic() - begun)
 
 

@@ -7,8 +7,11 @@ used is masked, wherever it turns up.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
 LOG_FORMATS = ("text", "json")
 
 _OURS = ("_record", "_from_structlog", "_logger", "_name")
+
+
+def run_id() -> str:
+    """Tells one run's lines from all others': host, process and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from typing import Any
 
 import click
@@ -37,7 +38,7 @@ log = logging.getLogger("gpu_thrift")
     help="Of the sleep job: take a suddenly different fleet for the new normal, after a run was "
     "refused for it.",
 )
-@click.option("--prometheus", metavar="URL", help="Prometheus that is asked [configured].")
+@click.option("--prometheus", metavar="URL", help="Prometheus that --once asks [configured].")
 @site_options
 @click.pass_obj
 def command(app: App, /, once: str | None, **given: Any) -> int:
@@ -66,11 +67,14 @@ def _check(once: str | None, given: dict[str, Any]) -> None:
 
 
 def _daemon(app: App) -> int:
+    # Else it would end a process that is not ready yet to read anything again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from jobs.daemon.service import Service  # noqa: PLC0415 - loads the scheduler and the server
 
     set_up_logging(app.log_format, max(app.verbose, 1), timed=True)
-    service = Service(lambda: load(app.config_path, app.environ), app.clock)
-    return service.run()
+    # The file that was found stays the one: without it, defaults would be in force.
+    path = app.config.path
+    return Service(lambda: load(path, app.environ), app.clock).run()
 
 
 def _sleep(app: App, dry_run: bool, accept_change: bool, **given: Any) -> int:
@@ -81,7 +85,7 @@ def _sleep(app: App, dry_run: bool, accept_change: bool, **given: Any) -> int:
         try:
             report = run_once(dry(site) if dry_run else site, app.now, accept_change)
         except (SourceError, ConfigError) as error:
-            if len(found) == 1 and isinstance(error, ConfigError):
+            if len(found) == 1:
                 raise
             failures.append(f"{site.name}: {error}")
             continue

@@ -42,15 +42,8 @@ def _delay(config: Config, job: str) -> timedelta:
 
 def leadership(config: Config, me: str, on_change: Callable[[bool], None]) -> Leadership:
     """What the configuration chooses. Raises ``ConfigError`` where it cannot be."""
-    wanted = config.leadership
-    if wanted.by == "file":
-        return _file(config, me)
-    cluster = _cluster(config)
+    wanted, cluster = config.leadership, keeper(config)
     if cluster is None:
-        if wanted.by == "lease":
-            raise _error(config, "by", "a Lease needs a cluster with a Kubernetes API")
-        return _file(config, me)
-    if wanted.by == "auto" and not _is_found(cluster.kubernetes):
         return _file(config, me)
     kubernetes, seconds = cluster.kubernetes, wanted.duration.total_seconds()
     where = wanted.namespace or credentials.namespace(kubernetes.kubeconfig, kubernetes.context)
@@ -58,6 +51,20 @@ def leadership(config: Config, me: str, on_change: Callable[[bool], None]) -> Le
         kubernetes.kubeconfig, kubernetes.context, min(seconds / 4, LONGEST_S), attempts=1
     )
     return LeaseLeadership(api, LeaseName(where, wanted.name, seconds), me, on_change)
+
+
+def keeper(config: Config) -> ClusterConfig | None:
+    """The cluster whose Lease is held; None where a file is locked. Two daemons that differ in it
+    would both lead. Raises ``ConfigError``."""
+    wanted = config.leadership
+    if wanted.by == "file":
+        return None
+    cluster = _cluster(config)
+    if cluster is None:
+        if wanted.by == "lease":
+            raise _error(config, "by", "a Lease needs a cluster with a Kubernetes API")
+        return None
+    return cluster if wanted.by == "lease" or _is_found(cluster.kubernetes) else None
 
 
 def _file(config: Config, me: str) -> Leadership:

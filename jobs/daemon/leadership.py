@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -51,12 +52,26 @@ class FileLeadership:
         self._me = me
         self._descriptor: int | None = None
         self._problem = ""
+        self._lock = threading.RLock()
 
     @property
     def leads(self) -> bool:
-        if self._descriptor is None:
-            self._try()
-        return self._descriptor is not None
+        with self._lock:
+            descriptor = self._descriptor
+            if descriptor is not None and not self._is_ours(descriptor):
+                # Deleted or replaced: the next daemon would lock the new file and lead as well.
+                self._descriptor = None
+                os.close(descriptor)
+            if self._descriptor is None:
+                self._try()
+            return self._descriptor is not None
+
+    def _is_ours(self, descriptor: int) -> bool:
+        """Whether what is locked is what others would find."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except OSError:
+            return False
 
     @property
     def holder(self) -> str:
@@ -88,10 +103,11 @@ class FileLeadership:
             )
 
     def release(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.ftruncate(descriptor, 0)
-            os.close(descriptor)
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.ftruncate(descriptor, 0)
+                os.close(descriptor)
 
     def _try(self) -> None:
         try:

@@ -234,7 +234,9 @@ class LeaseLeadership:
         leads = self.leads
         if leads != self._told:
             self._told = leads
-            log.info("%s: %s", self._lease, "leading" if leads else f"following {self._holder}")
+            following = self._holder not in ("", self._me)
+            role = f"following {self._holder}" if following else "not leading"
+            log.info("%s: %s", self._lease, "leading" if leads else role)
             self._on_change(leads)
 
 

@@ -64,7 +64,8 @@ def post_waiting(
         guard()
         if notice.made_at is not None and now - notice.made_at > GIVEN_UP_AFTER:
             notices.drop(notice.key, "could not be posted for too long")
-            log.error("%s: given up: it could not be posted for %s", notice.key, GIVEN_UP_AFTER)
+            days = GIVEN_UP_AFTER.days
+            log.error("%s: given up: it could not be posted for %d days", notice.key, days)
             continue
         if notice.sending_at is not None and now - notice.sending_at < SETTLED_AFTER:
             # Whoever began it may be waiting for its answer still.

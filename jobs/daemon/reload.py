@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analyzer.config import Config
 from analyzer.config.reader import keys
-from analyzer.errors import GpuThriftError
+from analyzer.errors import ConfigError, GpuThriftError
 
 log = logging.getLogger("gpu_thrift.config")
 
@@ -36,17 +36,20 @@ class Reloader:
         """Why the file as it is now is not in force; empty if it is."""
         self._load = load
         self._check = check
-        self._mark = _mark(config.path)
+        self._mark = self._looked = _mark(config.path)
 
     def changed(self) -> bool:
-        """Whether the file is another one than when it was last read. A mounted ConfigMap changes
-        by a link that leads elsewhere."""
-        return _mark(self.config.path) != self._mark
+        """Whether the file is another one than when it was last read, and has been since the last
+        look: it may be in the middle of being written. A mounted ConfigMap changes by a link that
+        leads elsewhere."""
+        before, self._looked = self._looked, _mark(self.config.path)
+        return self._looked != self._mark and self._looked == before
 
     def reload(self) -> bool:
         """Reads the file; what is good is in force from then on. Returns whether it was."""
         self._mark = _mark(self.config.path)
         try:
+            _check_written(self.config.path)
             found = self._load()
             self._check(found)
         except GpuThriftError as error:
@@ -71,6 +74,15 @@ def _differences(name: str, old: Config, new: Config) -> list[str]:
     changed = [key for key in keys(type(was)) if getattr(was, key) != getattr(now, key)]
     told = ", ".join(changed)
     return [f"[{name}] {told} ({FIXED[name]})"] if changed else []
+
+
+def _check_written(path: Path | None) -> None:
+    """A file that lost all it had is more likely to be written just now than meant."""
+    try:
+        if path is not None and path.stat().st_size == 0:
+            raise ConfigError(f"{path}: is empty; expected settings, if only a comment")
+    except OSError:
+        return
 
 
 def _mark(path: Path | None) -> object:

@@ -20,8 +20,7 @@ from jobs.daemon.leadership import Leadership, NotLeader
 from jobs.daemon.periods import Cadence, Period, next_period
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.runs import Claim, Ended, Run, Runs
-from jobs.logs import run_logs
-from jobs.sleeping.act import run_id
+from jobs.logs import run_id, run_logs
 
 log = logging.getLogger("gpu_thrift.jobs")
 
@@ -42,11 +41,13 @@ class Stopped(GpuThriftError):
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One try of one period. ``stop`` is set when the job should end after its current object;
-    ``run`` is what the ledger knows of it, None without a ledger."""
+    ``run_id`` tells its log lines from others', ``run`` is what the ledger knows of it, None
+    without a ledger."""
 
     period: Period
     now: datetime
     stop: threading.Event
+    run_id: str = ""
     run: Run | None = None
 
 
@@ -217,14 +218,15 @@ class Runner:
     def _try(self, job: Job, period: Period, run: Run | None, state: _State) -> datetime | None:
         """One try. Returns when to try again, None once the period is over."""
         now, begun = self._clock(), monotonic()
-        self._watcher.begun(job.name, period, now)
+        name = run.run_id if run else run_id()
 
         def ended(outcome: str) -> None:
             self._watcher.ended(job.name, outcome, monotonic() - begun, self._clock())
 
-        with run_logs(run.run_id if run else run_id(), job.name):
+        with run_logs(name, job.name):
+            self._watcher.begun(job.name, period, now)
             try:
-                job.run(Turn(period, now, self.stop, run))
+                job.run(Turn(period, now, self.stop, name, run))
             except (Stopped, NotLeader) as error:
                 log.warning("%s of %s is left for the next leader: %s", job.name, period.key, error)
                 ended("interrupted")

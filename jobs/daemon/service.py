@@ -10,18 +10,18 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-from analyzer.config import Config
+from analyzer.config import ClusterConfig, Config
 from analyzer.config.jobs import JOBS
-from analyzer.errors import GpuThriftError
+from analyzer.errors import ConfigError, GpuThriftError
 from jobs.breaker import REST_S, Breakers
 from jobs.daemon.bell import Bell
 from jobs.daemon.board import Board, Lost
-from jobs.daemon.choose import leadership
+from jobs.daemon.choose import keeper, leadership
 from jobs.daemon.memory import few_arenas
 from jobs.daemon.reload import Reloader
 from jobs.daemon.runner import Runner, Settings
@@ -78,6 +78,7 @@ class Service:
         me = f"{socket.gethostname()}_{secrets.token_hex(4)}"
         self._bell = Bell()
         self._leadership = leadership(config, me, lambda _: self._bell.ring())
+        self._place = _api_of(keeper(config))
         self._led = False
         settings = Settings({}, config.jobs.catch_up)
         self._runner = Runner(settings, self._state.runs, self._leadership, me, clock, self._board)
@@ -151,9 +152,15 @@ class Service:
         self._breakers.keep(self._work.servers)
         self._metrics.config(not self._reloader.problem, self._clock())
 
-    def _check(self, config: Config) -> None:
+    def _check(self, found: Config) -> None:
         """Raises ``GpuThriftError`` for what cannot be worked with."""
-        self._made(config)
+        self._made(found)
+        config = replace(found, leadership=self._work.config.leadership)
+        if _api_of(keeper(config)) != self._place:
+            raise ConfigError(
+                f"{config.path or 'defaults'}: [[clusters]] moves the choice of who acts, "
+                "so that a second daemon would act as well: needs a restart of all daemons"
+            )
 
     def _made(self, config: Config) -> Work:
         surroundings = Surroundings(
@@ -168,6 +175,11 @@ class Service:
 
     def _take(self, made: Work) -> None:
         """``made`` is in force from now on."""
+        if "sleep" not in made.jobs:
+            log.warning(
+                "the sleep job does not run: [jobs] run lacks it, or no cluster has an API; "
+                "what sleeps is not woken"
+            )
         self._work = made
         self._runner.settings = Settings(made.jobs, made.config.jobs.catch_up)
         for gone in self._breakers.keep(made.servers):
@@ -251,6 +263,11 @@ class Service:
             self._leadership.release()
         # Else the lease runs out by itself, after whatever is under way has ended.
         os._exit(1)
+
+
+def _api_of(cluster: ClusterConfig | None) -> tuple[str, str] | None:
+    """What makes a cluster's API the same one, whatever else is said of the cluster."""
+    return (cluster.kubernetes.kubeconfig, cluster.kubernetes.context) if cluster else None
 
 
 def _notice(lost: Lost, channel: str) -> Notice:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from analyzer.config.zone import zone_of
+from jobs.breaker import Breaker
 from jobs.daemon.board import Board
 from jobs.daemon.leadership import Leadership
 from jobs.daemon.reload import Reloader
@@ -78,7 +79,7 @@ class DaemonVitals:
         servers = self._parts.work().servers
         return [
             Check("leadership", known, says or role),
-            *(Check(one.name, not one.says, one.says or "answers") for one in servers),
+            *(Check(one.name, not one.says, one.says or _well(one)) for one in servers),
         ]
 
     def page(self) -> Page:
@@ -123,3 +124,7 @@ class DaemonVitals:
         except OSError:
             return ()
         return tuple(one.relative_to(self._reports).as_posix() for one in found)
+
+
+def _well(server: Breaker) -> str:
+    return "answers" if server.asked else "not asked yet"

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from analyzer.collect.snapshot import ClusterSource
 from analyzer.config import Config
 from analyzer.config.zone import zone_of
-from analyzer.errors import ConfigError
+from analyzer.errors import BadAnswer, ConfigError, Denied
 from jobs.breaker import Breaker, Breakers
 from jobs.daemon.choose import cadences
 from jobs.daemon.fence import fenced
@@ -123,7 +123,12 @@ class _Maker:
         made = sites(config, Choice(), not config.sleep.enabled, around.state.ledger)
         found = [self._site(site) for site in made]
         said = sleep.Said()
-        return lambda turn: sleep.run_once(found, turn.now, said, around.heard)
+
+        def run(turn: Turn) -> None:
+            these = [replace(site, run=turn.run_id) for site in found]
+            sleep.run_once(these, turn.now, said, around.heard)
+
+        return run
 
     def _site(self, site: Site) -> Site:
         around, read = self._around, site.activity
@@ -166,7 +171,10 @@ class _Maker:
 
     def posting(self) -> Callable[[Turn], None]:
         around = self._around
-        poster = SlackPoster(self._config.slack, self._breaker("slack", "Slack"))
+        slack = self._breaker("slack", "Slack")
+        # A token that is not good any more is for a person to mend, who has to hear of it.
+        slack.tells = (ConfigError, Denied, BadAnswer)
+        poster = SlackPoster(self._config.slack, slack)
 
         def run(turn: Turn) -> None:
             notices = around.state.notices()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import uuid
 from collections.abc import Callable, Sequence
 
 from analyzer.sleep.decision import decide
@@ -56,7 +53,7 @@ def actor(view: View, surveyed: Survey, who: str, decide_again: Decide | None = 
     trail = Trail(
         ledger=view.ledger,
         who=who,
-        run=run_id(),
+        run=site.run_id,
         clock=site.clock,
         worth=surveyed.worth,
         api_version=lambda one: view.fleet.kind_of(one.target).resource.api_version,
@@ -71,8 +68,3 @@ def actor(view: View, surveyed: Survey, who: str, decide_again: Decide | None = 
         clock=site.clock,
         stop=site.stop,
     )
-
-
-def run_id() -> str:
-    """Tells one run's lines from all others': host, process and a random part."""
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from analyzer.sleep.case import Case
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome
-from jobs.sleeping.act import run_id
 from jobs.sleeping.view import View
 
 log = logging.getLogger("gpu_thrift")
@@ -22,7 +21,7 @@ def adopt(view: View, cases: Iterable[Case]) -> int:
     """Writes down what sleeps by its annotations alone. Returns how many there were."""
     if view.ledger is None or view.site.dry_run:
         return 0
-    run, now = run_id(), view.site.clock()
+    run, now = view.site.run_id, view.site.clock()
     changes = [change for case in cases if (change := _change(case, run)) is not None]
     if not changes:
         return 0

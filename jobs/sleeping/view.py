@@ -21,6 +21,7 @@ from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import TickState
 from jobs.ledger.port import Ledger
 from jobs.ledger.scoped import ClusterLedger
+from jobs.logs import run_id
 from jobs.sleeping.fleet import Fleet, Problem
 from jobs.sleeping.reading import read_fleet, read_identity
 from jobs.sleeping.survey import ReadActivity
@@ -47,6 +48,12 @@ class Site:
     only: tuple[str, ...] = ()
     """Namespaces that a command is about, read in place of the configured ones."""
     stop: threading.Event = field(default_factory=threading.Event)
+    run: str = ""
+    """Id of the run that this is part of; empty for one of its own."""
+
+    @property
+    def run_id(self) -> str:
+        return self.run or run_id()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from analyzer.sleep.case import Case, may_be_ours
 from analyzer.sleep.model import Decided, Forget, Leave, Memory, Row, Sleep, Target, Wake
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome, Waited
-from jobs.sleeping.act import run_id
 from jobs.sleeping.pods import causes, read_pods
 from jobs.sleeping.trail import Trail
 from jobs.sleeping.view import View
@@ -31,7 +30,7 @@ def settle(view: View) -> None:
     old = [one for one in view.state.unfinished if view.now - one.at > SETTLED_AFTER]
     if not old or view.ledger is None or view.site.dry_run:
         return
-    trail = Trail(view.ledger, "", run_id(), view.site.clock)
+    trail = Trail(view.ledger, "", view.site.run_id, view.site.clock)
     outcomes = []
     for change in old:
         target = view.fleet.targets.get(change.uid)

@@ -72,6 +72,19 @@ def test_a_success_in_between_counts_the_failures_anew() -> None:
     assert not breaker.is_open
 
 
+def test_a_refusal_is_told_where_that_is_asked_for_and_never_opens_it() -> None:
+    breaker = Breaker("slack", "Slack")
+    assert (breaker.asked, breaker.says) == (False, "")
+    breaker.tells = (Denied,)
+    for _ in range(2 * FAILURES):
+        with pytest.raises(Denied), breaker():
+            raise Denied("the token\nwas revoked")
+    assert (breaker.asked, breaker.is_open, breaker.says) == (True, False, "the token was revoked")
+    with breaker():
+        pass
+    assert breaker.says == ""
+
+
 def test_a_slow_call_holds_up_no_other() -> None:
     breaker = Breaker("kubernetes", "API x")
     inside, leave = threading.Event(), threading.Event()

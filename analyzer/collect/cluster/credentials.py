@@ -83,7 +83,8 @@ def _in_cluster() -> Any:
     except (config.ConfigException, OSError) as exc:
         raise Unreachable(
             f"no Kubernetes cluster is configured: no kubeconfig at {DEFAULT_KUBECONFIG} and not "
-            "inside a pod; name one with --kubeconfig, or use --no-cluster"
+            "inside a pod; name one with --kubeconfig or under [clusters.kubernetes], or set "
+            "enabled = false there"
         ) from exc
     return configuration
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.conftest import Engine
 from tests.e2e.daemons.clock import wait_until
@@ -18,6 +20,7 @@ from tests.fakes.kubeapi.requests import Hang
 BEFORE = MONDAY + timedelta(hours=7, minutes=30)
 AFTER = MONDAY + timedelta(hours=9, minutes=1)
 FACTOR = 60.0
+GOOD = "gpu_thrift_config_last_reload_successful"
 
 
 @pytest.fixture(scope="module")
@@ -115,21 +118,74 @@ def test_what_is_safe_is_reloaded_and_the_rest_is_refused_with_the_reason(home: 
     # A changed file is seen without being told.
     home.config("one", {"sleep": {"awake": "Mon 22:00-23:00"}})
     wait_until(lambda: home.replicas()["early"] == 0, 60, daemon.said)
-    good = "gpu_thrift_config_last_reload_successful"
-    assert daemon.metric(good) == 1
+    assert daemon.metric(GOOD) == 1
     path = home.config("one", {"web": {"port": 12345}, "sleep": {"awake": "Mon 00:00-09:00"}})
     daemon.kill(signal.SIGHUP)
     wait_until(lambda: home.replicas()["early"] == 3, 60, daemon.said)
-    wait_until(lambda: daemon.metric(good) == 0, 20, daemon.said)
+    wait_until(lambda: daemon.metric(GOOD) == 0, 20, daemon.said)
     assert "needs a restart: [web] port (its port is open)" in daemon.said()
     assert "needs a restart" in daemon.get("/").text
     path.write_text("[sleep]\nawake = 'whenever'\n")
     daemon.kill(signal.SIGHUP)
     wait_until(lambda: "the configuration stays as it was" in daemon.said(), 20, daemon.said)
     assert "awake" in daemon.get("/").text
-    assert daemon.metric(good) == 0
+    assert daemon.metric(GOOD) == 0
     home.config("one")
-    wait_until(lambda: daemon.metric(good) == 1, 20, daemon.said)
+    wait_until(lambda: daemon.metric(GOOD) == 1, 20, daemon.said)
+    assert daemon.end() == 0
+
+
+def test_a_reload_that_would_make_two_leaders_is_refused(home: World) -> None:
+    workloads(home)
+    home.sections["leadership"]["by"] = "auto"
+    daemon = home.start()
+    wait_until(lambda: home.replicas()["late"] == 0, 60, daemon.said)
+    other = home.standin.kubeconfig(home.home / "kube-other", "admin-token")
+    for more in (
+        {"clusters.kubernetes": {"kubeconfig": other}},
+        {"clusters.kubernetes": {"enabled": False}},
+    ):
+        home.config("one", more)
+        wait_until(lambda: daemon.metric(GOOD) == 0, 20, daemon.said)
+        assert "a second daemon would act as well" in daemon.get("/").text
+        home.config("one")
+        wait_until(lambda: daemon.metric(GOOD) == 1, 20, daemon.said)
+    home.config("one", {"jobs": {"run": ["record-usage"]}})
+    wait_until(lambda: "what sleeps is not woken" in daemon.said(), 20, daemon.said)
+
+
+def test_one_run_has_one_id_in_the_log_and_in_the_ledger(home: World) -> None:
+    workloads(home)
+    daemon = home.start()
+    wait_until(lambda: home.replicas()["late"] == 0, 60, daemon.said)
+    wait_until(lambda: "sleep: done" in daemon.said(), 20, daemon.said)
+    [line] = [one for one in daemon.said().splitlines() if "Deployment/late done" in one]
+    run = line.rpartition("[sleep ")[2].rstrip("]")
+    begins = [one for one in daemon.said().splitlines() if "begins" in one and run in one]
+    assert len(begins) == 1
+    engine = create_engine(f"sqlite:///{home.home / 'ledger.db'}")
+    with engine.connect() as connection:
+        for table in ("runs", "changes"):
+            query = text(f"SELECT count(*) FROM {table} WHERE run_id = :run")
+            assert connection.execute(query, {"run": run}).scalar() == 1, table
+    engine.dispose()
+
+
+def test_a_file_that_was_found_and_goes_away_is_not_given_up_for_the_defaults(
+    home: World,
+) -> None:
+    workloads(home)
+    home.config("config")
+    clean = [sys.executable, "-c", "from jobs.cli import main; main()", "run"]
+    place = {"PYTHONPATH": str(Path(__file__).parents[3])}
+    daemon = home.run(clean, "implicit", place, cwd=home.home)
+    wait_until(lambda: daemon.metric("gpu_thrift_leader") == 1, 60, daemon.said)
+    (home.home / "config.toml").unlink()
+    wait_until(lambda: daemon.metric(GOOD) == 0, 20, daemon.said)
+    assert "stays as it was" in daemon.said()
+    home.config("config")
+    wait_until(lambda: daemon.metric(GOOD) == 1, 20, daemon.said)
+    assert "defaults" not in daemon.said()
     assert daemon.end() == 0
 
 

@@ -126,7 +126,11 @@ class World:
         return self.run([*command, str(self.home / "clock")], name, environ)
 
     def run(
-        self, command: list[str], name: str, environ: Mapping[str, str] = MappingProxyType({})
+        self,
+        command: list[str],
+        name: str,
+        environ: Mapping[str, str] = MappingProxyType({}),
+        cwd: Path = Path(__file__).parents[3],
     ) -> Daemon:
         log = self.home / f"{name}-{len(self.daemons)}.log"
         with log.open("wb") as file:
@@ -135,7 +139,7 @@ class World:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                cwd=Path(__file__).parents[3],
+                cwd=cwd,
                 env={**os.environ, "HOME": str(self.home), "NO_COLOR": "1", **environ},
             )
         self.daemons.append(Daemon(process, log))

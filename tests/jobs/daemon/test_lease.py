@@ -253,6 +253,28 @@ def test_a_lock_file_lets_one_in_and_the_next_when_it_ends(tmp_path: Path) -> No
     other.release()
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_who_holds_a_lock_that_nobody_else_would_find_does_not_lead(
+    tmp_path: Path, replaced: bool
+) -> None:
+    path = tmp_path / "leader.lock"
+    one, other = FileLeadership(path, "one"), FileLeadership(path, "other")
+    one.start()
+    path.unlink()
+    if replaced:
+        other.start()
+        assert other.leads
+        assert not one.leads
+        with pytest.raises(NotLeader):
+            one.left()
+    else:
+        # Nobody was quicker: it locks the new file.
+        assert one.leads
+        assert not other.leads
+    one.release()
+    other.release()
+
+
 def test_a_lock_file_that_cannot_be_made_is_one_line() -> None:
     with pytest.raises(GpuThriftError, match=r"leader\.lock.*cannot be opened"):
         FileLeadership(Path("/proc/nowhere/leader.lock"), "one").start()

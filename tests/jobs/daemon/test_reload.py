@@ -26,11 +26,33 @@ def reloader(file: Path) -> Reloader:
     return Reloader(read(), read)
 
 
+def seen_twice(found: Reloader) -> bool:
+    """A change counts once two looks saw the same file."""
+    return (found.changed(), found.changed()) == (False, True)
+
+
+def test_a_file_that_is_being_written_is_waited_for(file: Path) -> None:
+    found = reloader(file)
+    for n in range(3):
+        file.write_text("[sleep]\n" + "#" * n)
+        assert not found.changed()
+    assert found.changed()
+
+
+def test_a_file_that_lost_all_it_had_is_not_believed(file: Path) -> None:
+    found = reloader(file)
+    before = found.config
+    file.write_text("")
+    assert not found.reload()
+    assert found.config is before
+    assert "is empty" in found.problem
+
+
 def test_what_is_safe_is_in_force_at_once(file: Path) -> None:
     found = reloader(file)
     assert not found.changed()
     file.write_text('[sleep]\nmax_workloads = 20\n[jobs]\nflag_underused = "09:30"\n')
-    assert found.changed()
+    assert seen_twice(found)
     assert found.reload()
     assert (found.config.sleep.max_workloads, found.config.jobs.flag_underused) == (20, time(9, 30))
     assert (found.changed(), found.problem) == (False, "")
@@ -67,7 +89,7 @@ def test_a_file_that_cannot_be_used_changes_nothing(file: Path, text: str | None
     found = reloader(file)
     before = found.config
     file.unlink() if text is None else file.write_text(text)
-    assert found.changed()
+    assert seen_twice(found)
     assert not found.reload()
     assert found.config is before
     assert "config.toml" in found.problem
@@ -100,6 +122,6 @@ def test_a_mounted_folder_that_is_swapped_is_noticed(tmp_path: Path) -> None:
     found = reloader(tmp_path / "config.toml")
     (tmp_path / "..new").symlink_to("..2")
     (tmp_path / "..new").replace(tmp_path / "..data")
-    assert found.changed()
+    assert seen_twice(found)
     assert found.reload()
     assert found.config.sleep.max_workloads == 20

@@ -92,6 +92,13 @@ def test_a_server_that_is_away_is_not_our_illness(scene: Scene) -> None:
     assert wrong(scene.vitals.ready()) == {}
 
 
+def test_what_was_not_asked_does_not_answer(scene: Scene) -> None:
+    assert scene.vitals.ready()[1].says == "not asked yet"
+    with scene.server():
+        pass
+    assert scene.vitals.ready()[1].says == "answers"
+
+
 def test_a_follower_is_ready_once_it_knows_whom_it_follows(scene: Scene) -> None:
     scene.lead.leads, scene.lead.holder = False, ""
     assert wrong(scene.vitals.ready()) == {"leadership": "nobody acts"}
