@@ -26,15 +26,21 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU model. ``mig_slices`` is how many compute slices a whole device has."""
+    """One GPU model. ``memory_mib`` is what the device reports, less than ``vram_gb`` that is
+    written on it; ``mig_slices`` is how many compute slices a whole device has."""
 
     name: str
     vram_gb: float
+    memory_mib: int
     bandwidth_gb_s: float
     pattern: str
     on_demand: Price | None = None
     spot: Price | None = None
     mig_slices: int = 0
+
+    @property
+    def memory_gib(self) -> float:
+        return self.memory_mib / 1024
 
 
 _SEPTEMBER = date(2026, 9, 6)
@@ -43,26 +49,29 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "T4",
         16,
+        15360,
         320,
         r"\bt4\b",
         Price(0.526, "AWS on-demand", _SEPTEMBER),
         Price(0.149, "Azure spot"),
     ),
-    Gpu("L4", 24, 300, r"\bl4\b", Price(0.805, "AWS on-demand", _SEPTEMBER)),
+    Gpu("L4", 24, 23034, 300, r"\bl4\b", Price(0.805, "AWS on-demand", _SEPTEMBER)),
     # AWS spot was seen between 0.48 and 0.62: the upper end, so that no saving is overstated.
     Gpu(
         "A10G",
         24,
+        23028,
         600,
         r"\ba10g\b",
         Price(1.006, "AWS on-demand", _SEPTEMBER),
         Price(0.62, "AWS spot"),
     ),
-    Gpu("A10", 24, 600, r"\ba10\b", Price(2.00, "OCI on-demand", _SEPTEMBER)),
-    Gpu("RTX 4000 Ada", 20, 360, r"\brtx 4000 ada\b", Price(0.52, "Linode on-demand")),
+    Gpu("A10", 24, 23028, 600, r"\ba10\b", Price(2.00, "OCI on-demand", _SEPTEMBER)),
+    Gpu("RTX 4000 Ada", 20, 20475, 360, r"\brtx 4000 ada\b", Price(0.52, "Linode on-demand")),
     Gpu(
         "L40S",
         48,
+        46068,
         864,
         r"\bl40s\b",
         Price(1.861, "AWS on-demand", _SEPTEMBER),
@@ -72,6 +81,7 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "A100 40GB",
         40,
+        40960,
         1555,
         r"\ba100\b.*\b40gb\b|^tesla a100$",
         Price(2.74, "AWS on-demand"),
@@ -81,6 +91,7 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "A100 80GB",
         80,
+        81920,
         2039,
         r"\ba100\b.*\b80gb\b",
         Price(3.43, "AWS on-demand", date(2026, 11, 9)),
@@ -88,11 +99,12 @@ CATALOGUE: tuple[Gpu, ...] = (
         mig_slices=7,
     ),
     # PCIe and NVL boards are other machines at other prices: known by name, priced by nobody here.
-    Gpu("H100 PCIe 80GB", 80, 2000, r"\bh100\b.*\bpcie\b", mig_slices=7),
-    Gpu("H100 NVL 94GB", 94, 3900, r"\bh100\b.*\b(nvl|94gb)\b", mig_slices=7),
+    Gpu("H100 PCIe 80GB", 80, 81559, 2000, r"\bh100\b.*\bpcie\b", mig_slices=7),
+    Gpu("H100 NVL 94GB", 94, 95830, 3900, r"\bh100\b.*\b(nvl|94gb)\b", mig_slices=7),
     Gpu(
         "H100 SXM 80GB",
         80,
+        81559,
         3350,
         r"\bh100\b.*\b(hbm3|sxm5?|80gb)\b",
         Price(6.88, "AWS on-demand"),
@@ -102,6 +114,7 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "H200",
         141,
+        143771,
         4800,
         r"\bh200\b",
         Price(3.99, "Hyperstack on-demand", date(2026, 8, 26)),
@@ -111,6 +124,7 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "B200",
         180,
+        183359,
         7700,
         r"\bb200\b",
         Price(6.00, "Hyperstack on-demand", date(2026, 9, 20)),
@@ -119,12 +133,13 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu(
         "MI300X",
         192,
+        196592,
         5300,
         r"\bmi300x\b",
         Price(3.45, "Crusoe on-demand", date(2026, 2, 26)),
         Price(0.95, "Crusoe spot"),
     ),
-    Gpu("A30", 24, 933, r"\ba30\b", mig_slices=4),
+    Gpu("A30", 24, 24576, 933, r"\ba30\b", mig_slices=4),
 )
 
 _MAKER = re.compile(r"\b(nvidia|amd|instinct|geforce)\b")
