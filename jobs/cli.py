@@ -74,7 +74,9 @@ class Commands(click.Group):
 @click.option(
     "--log-format", type=click.Choice(LOG_FORMATS), default="text", help="Form of log lines."
 )
-@click.option("-v", "--verbose", count=True, help="Say more on stderr; twice: every request.")
+@click.option(
+    "-v", "--verbose", count=True, help="Say more on stderr; twice: the causes of errors too."
+)
 @click.version_option(package_name="gpu-thrift", message="gpu-thrift %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config_path: Path | None, log_format: str, verbose: int) -> None:

@@ -103,12 +103,8 @@ class LeaseLeadership:
     def start(self) -> None:
         try:
             self._step()
-        except (Forbidden, ConfigError) as error:
-            where = self._lease.namespace
-            mend = f"allow get, create and update of leases in namespace {where}"
-            raise GpuThriftError(
-                f'{self._lease}: {error}; {mend}, or set [leadership] by = "file"'
-            ) from error
+        except (Forbidden, NotFound, ConfigError) as error:
+            raise GpuThriftError(f"{self._lease}: {error}{self._mend(error)}") from error
         except SourceError as error:
             self._failed(error)
         self._thread.start()
@@ -146,8 +142,18 @@ class LeaseLeadership:
         usual = self._lease.duration_s / 3
         return usual / 2 if self._problem or not self.leads else usual
 
+    def _mend(self, error: Exception) -> str:
+        """What a person has to do about it, ready to be appended."""
+        where = f"namespace {self._lease.namespace}"
+        if isinstance(error, NotFound):
+            return f"; create {where}, or name another one under [leadership]"
+        if isinstance(error, Forbidden):
+            allow = f"allow get, create and update of leases in {where}"
+            return f'; {allow}, or set [leadership] by = "file"'
+        return ""
+
     def _failed(self, error: Exception) -> None:
-        said = str(error)
+        said = f"{error}{self._mend(error)}"
         if not isinstance(error, GpuThriftError):
             said = f"{type(error).__name__}: {said}"
         if said != self._problem:

@@ -174,6 +174,26 @@ def test_without_the_right_it_says_which_and_begins_nothing(standin: Caller) -> 
     assert '[leadership] by = "file"' in said
 
 
+def test_a_namespace_that_is_not_there_is_named(standin: Caller) -> None:
+    kube = KubeApi(str(standin.kubeconfig), "", 1, attempts=1)
+    lease = LeaseName("nowhere", "gpu-thrift", SHORT_S)
+    with pytest.raises(GpuThriftError, match="create namespace nowhere, or name another one"):
+        LeaseLeadership(kube, lease, "me", lambda _: None).start()
+
+
+def test_a_right_that_is_taken_away_is_told_with_what_to_do(standin: Caller) -> None:
+    assert standin.standin
+    one = candidate(standin, "one", 0.6)
+    one.start()
+    try:
+        until(lambda: one.leads)
+        standin.standin.allow(lambda attempt: attempt.resource != "leases")
+        until(lambda: "allow get, create and update of leases" in one.says)
+        until(lambda: not one.leads)
+    finally:
+        one.release()
+
+
 def test_a_server_that_is_away_at_the_start_is_waited_for(standin: Caller) -> None:
     assert standin.standin is not None
     standin.standin.inject(lambda _: Close())
