@@ -88,6 +88,7 @@ def cli(ctx: click.Context, config_path: Path | None, log_format: str, verbose: 
 
 def main() -> None:
     """Entry point: every expected error is one line on stderr and its exit code."""
+    set_up_logging("text", 0)
     if sys.stdout is None:
         sys.exit(_say("standard output is closed: give -o FILE, or open it", 1))
     # A terminal of another encoding shows a question mark for a sign it lacks.
@@ -98,9 +99,11 @@ def main() -> None:
         sys.stdout.flush()
     except click.exceptions.Abort:
         sys.exit(_say("aborted", 130))
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        sys.exit(_say(_usage(error), error.exit_code))
     except GpuThriftError as error:
         logging.getLogger("gpu_thrift").debug("cause", exc_info=error)
         sys.exit(_say(str(error), error.exit_code))
@@ -114,6 +117,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_say(f"standard output: cannot write: {error.strerror}", 1))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What was typed wrong, and where to read how it is typed."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" ({context.command_path} --help tells more)" if context else ""
+    if isinstance(error, click.NoSuchOption) and context and context.parent:
+        known = {name for option in cli.params for name in option.opts}
+        if error.option_name in known:
+            hint = f" Give it before the command: gpu-thrift {error.option_name} …"
+    return f"{error.format_message()}{hint}"
 
 
 def _say(message: str, code: int) -> int:

@@ -41,8 +41,7 @@ def failed(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if not line.startswith(("Usage", "Try"))]
-    (line,) = [line for line in lines if line]
+    [line] = done.stderr.splitlines()
     return line
 
 
@@ -197,3 +196,13 @@ def test_demo_needs_nothing_and_writes_its_files(tmp_path: Path) -> None:
         "analyze", "--recording", tmp_path / "out" / "recording.json.gz", "--format", "json"
     )
     assert json.loads(again.stdout)["workloads"] == document["workloads"]
+
+
+def test_an_option_of_all_commands_is_told_where_it_belongs() -> None:
+    line = failed(run("analyze", "--log-format", "json"), 2)
+    assert "before the command: gpu-thrift --log-format" in line
+
+
+def test_what_is_typed_wrong_is_one_line_that_says_where_to_read() -> None:
+    assert "gpu-thrift analyze --help tells more" in failed(run("analyze", "--format", "x"), 2)
+    assert "Did you mean 'run'?" in failed(run("rn"), 2)

@@ -95,8 +95,10 @@ def test_a_port_in_use(home: World) -> None:
 def test_a_job_that_is_not_known(home: World) -> None:
     code, said = ended(home, None, "--once", "weekly")
     assert code == 2
-    assert "'weekly' is not one of" in said
-    assert "weekly-report" in said
+    line = one_line(said)
+    assert "'weekly' is not one of" in line
+    assert "weekly-report" in line
+    assert "run --help tells more" in line
 
 
 @pytest.mark.parametrize(
