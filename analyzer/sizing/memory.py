@@ -22,9 +22,6 @@ OVERHEAD_LARGE_GIB = 1.5
 
 LARGE = 40e9
 
-NCCL_GIB = 0.35
-"""For the buffers between GPUs that share a model."""
-
 BANDWIDTH_SHARE = 0.8
 """Of the bandwidth that is written on a GPU, what reading weights reaches."""
 

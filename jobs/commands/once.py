@@ -62,9 +62,15 @@ def _flag_underused(once: Once) -> None:
     notices = SqlNotices(once.database)
     try:
         changes = flags.run_once(period, once.analyse, notices, telling, now)
-        click.echo(f"{counted(changes, 'change')} of flags")
-    finally:
-        _post(once, notices)
+    except PartlyDone as error:
+        # What was found in the other clusters is told all the same.
+        try:
+            _post(once, notices)
+        except PartlyDone as unposted:
+            raise PartlyDone(f"{error}; {unposted}") from unposted
+        raise
+    click.echo(f"{counted(changes, 'change')} of flags")
+    _post(once, notices)
 
 
 def _weekly_report(once: Once) -> None:

@@ -48,7 +48,7 @@ def command(app: App, /, once: str | None, **given: Any) -> int:
         return _daemon(app)
     if once == "sleep":
         return _sleep(app, **given)
-    from jobs.commands.once import run_job  # noqa: PLC0415 - loads pandas and SQLAlchemy
+    from jobs.commands.once import run_job  # noqa: PLC0415 - loads SQLAlchemy
 
     return run_job(app, once, choice_of(given))
 

@@ -35,7 +35,6 @@ def _pool(made: Any, around: Around) -> Any:
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
-            # A proxy is asked for a tunnel while the connection is made: that changes nothing.
             with around() if self._changes else nullcontext():
                 super().send(data)
 
