@@ -5,34 +5,16 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 
-from tests.conftest import Engine
 from tests.e2e.daemons.clock import wait_until
-from tests.e2e.daemons.world import MONDAY, Daemon, World, series, workloads, world
+from tests.e2e.daemons.conftest import AFTER, FACTOR
+from tests.e2e.daemons.world import Daemon, World, workloads
 from tests.fakes.kubeapi.requests import Hang
 
-BEFORE = MONDAY + timedelta(hours=7, minutes=30)
-AFTER = MONDAY + timedelta(hours=9, minutes=1)
-FACTOR = 60.0
 GOOD = "gpu_thrift_config_last_reload_successful"
-
-
-@pytest.fixture(scope="module")
-def metrics(prometheus: Engine) -> str:
-    return prometheus(series())
-
-
-@pytest.fixture
-def home(tmp_path: Path, metrics: str) -> Iterator[World]:
-    with world(tmp_path, metrics) as made:
-        made.clock.set(BEFORE, FACTOR)
-        yield made
 
 
 def test_every_job_happens_once(home: World) -> None:

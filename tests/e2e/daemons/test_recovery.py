@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from sqlalchemy import create_engine, text
 
-from tests.conftest import Engine
 from tests.e2e.daemons.clock import wait_until
-from tests.e2e.daemons.world import MONDAY, World, series, workloads, world
+from tests.e2e.daemons.conftest import AFTER, BEFORE, FACTOR
+from tests.e2e.daemons.world import World, workloads
 from tests.fakes.chaos import ChaosProxy
 
-BEFORE = MONDAY + timedelta(hours=7, minutes=30)
-AFTER = MONDAY + timedelta(hours=9, minutes=1)
-FACTOR = 60.0
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases/gpu-thrift"
-
-
-@pytest.fixture(scope="module")
-def metrics(prometheus: Engine) -> str:
-    return prometheus(series())
-
-
-@pytest.fixture
-def home(tmp_path: Path, metrics: str) -> Iterator[World]:
-    with world(tmp_path, metrics) as made:
-        made.clock.set(BEFORE, FACTOR)
-        yield made
 
 
 def test_what_was_given_up_is_told_also_by_the_next_process(home: World) -> None:
