@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from analyzer.advice import NONE, Advice, Savings
 from analyzer.environment import Environment
 from analyzer.model import NodeClass, Notice, Window, Workload
 
@@ -88,6 +89,7 @@ class WorkloadUse:
     utilisation: Distribution | None
     serving: ServingFigures | None
     verdict: Verdict
+    advice: Advice = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +131,5 @@ class Analysis:
     prices: tuple[PriceUsed, ...]
     notices: tuple[Notice, ...]
     failed: Mapping[str, str] = field(default_factory=dict)
+    savings: Savings | None = None
+    """What all plans together free; None where no advice was asked for."""

@@ -85,6 +85,9 @@ class Workload:
     exists: bool | None = None
     shared: bool = False
     """Its GPUs are time-sliced or MPS-shared: utilisation is the whole device's."""
+    server: Mapping[str, str] = field(default_factory=dict)
+    """Arguments of its inference server that sizing knows, by their name without dashes
+    (``tensor-parallel-size``); empty when the Kubernetes API did not tell."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -127,6 +130,21 @@ class Pool:
     allocated: StepArray
 
 
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The KV cache of one replica, as its server told: ``tokens`` it holds (the smallest of the
+    replicas), ``memory_share`` (0-1) of the GPU that the server takes, ``data_type`` of its
+    entries as the server spells it; each None where it is not told."""
+
+    tokens: float | None = None
+    memory_share: float | None = None
+    data_type: str | None = None
+
+
+UNTOLD = Cache()
+"""Nothing is known of it."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Serving:
     """What an inference server said of one workload; NaN where it said nothing.
@@ -135,6 +153,10 @@ class Serving:
     ``running``, ``waiting`` (requests, summed over replicas), ``waiting_peak`` (highest sample of
     the step, summed over replicas), ``kv_cache`` (0-1, the fullest replica). Totals are over the
     window, None when the server does not count them. Latencies in seconds, p95 over all replicas.
+
+    ``kv_peak`` is the highest sample of the fullest replica in each step, ``speaking`` how many
+    replicas told running and waiting requests; ``finished`` requests, ``prompted`` and
+    ``generated`` tokens are what all replicas counted in each step. None where nobody read them.
     """
 
     workload: WorkloadKey
@@ -150,6 +172,79 @@ class Serving:
     preemptions: float | None = None
     ttft_p95_s: float | None = None
     itl_p95_s: float | None = None
+    kv_peak: StepArray | None = None
+    speaking: StepArray | None = None
+    finished: StepArray | None = None
+    prompted: StepArray | None = None
+    generated: StepArray | None = None
+    cache: Cache = UNTOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """A taint of a node that keeps pods away (effects NoSchedule and NoExecute)."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node with GPUs as it is now. ``allocatable`` maps every resource of the manifest
+    (``cpu`` in cores, ``memory`` in bytes, ``pods``, ``nvidia.com/gpu``) to its amount.
+    ``schedulable`` is False for a cordoned node; ``gpus`` are physical GPUs."""
+
+    cluster: str
+    name: str
+    node_class: NodeClass
+    allocatable: Mapping[str, float]
+    gpus: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    schedulable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """A toleration of a pod; an empty ``key`` with ``exists`` covers every taint, an empty
+    ``effect`` every effect."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+    exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on a node's labels, as in node affinity: In, NotIn, Exists, DoesNotExist, Gt
+    or Lt."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A pod that holds room on a node with GPUs now.
+
+    ``workload`` is the top of its chain of controllers. ``requests`` are as the scheduler counts
+    them, in the units of ``Node.allocatable``, ``pods`` included. ``daemon`` marks a pod that lives
+    and leaves with its node. ``terms`` are node affinity and selector together: a node is fit when
+    all requirements of any one term hold; no term fits any. ``pinned`` says why it is taken to be
+    unable to move (a local volume, affinity to other pods), empty when it can.
+    """
+
+    workload: WorkloadKey
+    pod: str
+    node: str
+    requests: Mapping[str, float]
+    daemon: bool = False
+    terms: tuple[tuple[Requirement, ...], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    pinned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +271,6 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     """Clusters that could not be read, each with the reason."""
+    nodes: tuple[Node, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """Nodes with GPUs and the pods on them, of the clusters whose Kubernetes API was read."""

@@ -20,6 +20,7 @@ import orjson
 
 from analyzer.errors import BadAnswer, GpuThriftError
 from analyzer.model import (
+    Cache,
     GpuUse,
     NodeClass,
     Notice,
@@ -126,6 +127,8 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
 
 
 _SERVING_ARRAYS = ("running", "waiting", "waiting_peak", "kv_cache", "heard")
+_SERVING_LATER = ("kv_peak", "speaking", "finished", "prompted", "generated")
+"""May be absent: recordings of earlier versions have none of them."""
 
 
 def _serving(one: Mapping[str, Any], window: Window) -> Serving:
@@ -134,8 +137,22 @@ def _serving(one: Mapping[str, Any], window: Window) -> Serving:
     running, waiting, waiting_peak, kv_cache, heard = (
         _array(fields.pop(name), window) for name in _SERVING_ARRAYS
     )
-    totals = {name: _number(value) for name, value in fields.items()}
-    return Serving(key, model, running, waiting, waiting_peak, kv_cache, heard, **totals)
+    later = {name: fields.pop(name, None) for name in _SERVING_LATER}
+    rest: dict[str, Any] = {
+        name: _array(text, window) for name, text in later.items() if text is not None
+    }
+    rest["cache"] = _cache(fields.pop("cache", {}))
+    rest |= {name: _number(value) for name, value in fields.items()}
+    return Serving(key, model, running, waiting, waiting_peak, kv_cache, heard, **rest)
+
+
+def _cache(one: Mapping[str, Any]) -> Cache:
+    kind = one.get("data_type")
+    return Cache(
+        _number(one.get("tokens")),
+        _number(one.get("memory_share")),
+        None if kind is None else _text(kind),
+    )
 
 
 def _workload(one: Mapping[str, Any]) -> Workload:
@@ -150,6 +167,7 @@ def _workload(one: Mapping[str, Any]) -> Workload:
         gpus_per_replica=_number(one["gpus_per_replica"]),
         exists=None if one["exists"] is None else _flag(one["exists"]),
         shared=_flag(one["shared"]),
+        server=_texts(one.get("server", {})),
     )
 
 
@@ -174,7 +192,7 @@ def _plain(value: Any) -> dict[str, Any]:
         found = getattr(value, name)
         if isinstance(found, np.ndarray):
             found = base64.b64encode(found.astype("<f4").tobytes()).decode("ascii")
-        elif isinstance(found, WorkloadKey | NodeClass):
+        elif isinstance(found, WorkloadKey | NodeClass | Cache):
             found = asdict(found)
         elif isinstance(found, Mapping):
             found = dict(found)
