@@ -154,8 +154,9 @@ class Serving:
     the step, summed over replicas), ``kv_cache`` (0-1, the fullest replica). Totals are over the
     window, None when the server does not count them. Latencies in seconds, p95 over all replicas.
 
-    ``kv_peak`` is the highest sample of the fullest replica in each step, ``speaking`` how many
-    replicas told running and waiting requests; ``finished`` requests, ``prompted`` and
+    ``kv_peak`` is the highest sample of the fullest replica in each step, ``kv_mean`` the mean of
+    all replicas, ``lean`` how much fuller than that the most loaded replica was over the window
+    (at least 1); ``speaking`` is how many replicas told running and waiting requests; ``finished`` requests, ``prompted`` and
     ``generated`` tokens are what all replicas counted in each step. None where nobody read them.
     """
 
@@ -173,6 +174,8 @@ class Serving:
     ttft_p95_s: float | None = None
     itl_p95_s: float | None = None
     kv_peak: StepArray | None = None
+    kv_mean: StepArray | None = None
+    lean: float | None = None
     speaking: StepArray | None = None
     finished: StepArray | None = None
     prompted: StepArray | None = None

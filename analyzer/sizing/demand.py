@@ -1,0 +1,140 @@
+"""What a workload was asked to do, step by step, as far as the past proves it.
+
+A step proves something when every replica was heard and something was asked of them. What was not
+measured is a gap; a step without any load may be a quiet night or an outage further up, so it
+proves nothing either. Only steps on the GPU model that the workload has now speak of that model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analyzer.model import STEP_S, GpuUse, Serving, StepArray
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+MINUTES = STEP_S / 60
+HEARD = 0.9
+"""Part of the replicas that must be heard in a step; of fewer than ten, all."""
+
+_NOTHING = 1e-3
+_DAY_STEPS = 86_400 // STEP_S
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Demand:
+    """Arrays with one element a step that proves something, in the order of time.
+
+    ``at`` is the step's index in the window, ``replicas`` how many served. ``kv`` and ``kv_peak``
+    (0-1, the fullest replica: mean and highest), ``running`` and ``waiting`` (requests of all
+    replicas), ``queue`` the most that waited. ``generated`` tokens and ``finished`` requests of
+    all replicas, ``busy`` the share of its GPU time with work; NaN where not told.
+    ``steps`` is how many steps it held GPUs, ``gaps`` and ``zeros`` of them prove nothing, and
+    ``span`` is how many lie between the first and the last, both included.
+    """
+
+    at: npt.NDArray[np.int_]
+    replicas: Floats
+    kv: Floats
+    kv_peak: Floats
+    running: Floats
+    waiting: Floats
+    queue: Floats
+    generated: Floats
+    finished: Floats
+    busy: Floats
+    steps: int
+    gaps: int
+    zeros: int
+    span: int
+
+    @property
+    def minutes(self) -> float:
+        return self.at.size * MINUTES
+
+    @property
+    def coverage(self) -> float:
+        """The part of the steps with GPUs that was measured (0-1)."""
+        return 1 - self.gaps / self.steps if self.steps else 0.0
+
+    def surge(self) -> float:
+        """How much higher the coming days may go than the highest of these: at least 1.
+
+        The highest load of each day is taken to follow a Gumbel distribution (method of moments);
+        this is the level that as many days again stay below with a probability of 90 %, over the
+        highest that was seen. 1 with fewer than three days, which tell nothing of the next.
+        """
+        load = self.replicas * self.kv_peak
+        days = self.at // _DAY_STEPS
+        tops = np.array([load[days == day].max() for day in np.unique(days)])
+        if tops.size < 3 or tops.max() <= 0:
+            return 1.0
+        beta = float(tops.std(ddof=1)) * np.sqrt(6) / np.pi
+        location = float(tops.mean()) - 0.5772 * beta
+        level = location - beta * np.log(-np.log(0.9 ** (1 / tops.size)))
+        return max(1.0, float(level / tops.max()))
+
+
+def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
+    """The demand that ``serving`` shows. ``use`` is all of the workload's, ``per_replica`` the
+    GPUs of one replica."""
+    allocated = _sum(u.allocated for u in use)
+    held = (allocated > _NOTHING) & on_present_model(use)
+    speaking = _or(serving.speaking, allocated / max(per_replica, _NOTHING))
+    kv = serving.kv_cache.astype(np.float64)
+    peak = np.fmax(_or(serving.kv_peak, kv), kv)
+    running, waiting = (a.astype(np.float64) for a in (serving.running, serving.waiting))
+    generated = _or(serving.generated, np.full(kv.shape, np.nan))
+    told = np.isfinite(kv) & np.isfinite(running) & np.isfinite(waiting)
+    told &= (serving.heard >= HEARD) & (speaking >= 1)
+    nothing = running + np.nan_to_num(waiting) + np.nan_to_num(generated) <= _NOTHING
+    nothing &= np.nan_to_num(kv) <= _NOTHING
+    proves = held & told & ~nothing
+    observed, work = _sum(u.observed for u in use), _sum(u.work for u in use)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        busy = np.where(observed > _NOTHING, work / observed, np.nan)
+    where = np.flatnonzero(held)
+    return Demand(
+        at=np.flatnonzero(proves),
+        replicas=speaking[proves],
+        kv=kv[proves],
+        kv_peak=peak[proves],
+        running=running[proves],
+        waiting=waiting[proves],
+        queue=np.fmax(_or(serving.waiting_peak, waiting), waiting)[proves],
+        generated=generated[proves],
+        finished=_or(serving.finished, np.full(kv.shape, np.nan))[proves],
+        busy=busy[proves],
+        steps=int(held.sum()),
+        gaps=int((held & ~told).sum()),
+        zeros=int((held & told & nothing).sum()),
+        span=int(where[-1] - where[0] + 1) if where.size else 0,
+    )
+
+
+def on_present_model(use: list[GpuUse]) -> Mask:
+    """Steps after it last held a GPU of another model than it holds at the end."""
+    held = {u.node_class.gpu_model: np.zeros(u.allocated.shape, dtype=bool) for u in use}
+    for one in use:
+        held[one.node_class.gpu_model] |= one.allocated > _NOTHING
+    last = {model: int(np.flatnonzero(steps).max(initial=-1)) for model, steps in held.items()}
+    present = max(sorted(last), key=lambda model: last[model])
+    others = [steps for model, steps in held.items() if model != present]
+    mask: Mask = held[present].copy()
+    for steps in others:
+        mask[: int(np.flatnonzero(steps).max(initial=-1)) + 1] = False
+    return mask
+
+
+def _sum(arrays: Iterable[StepArray]) -> Floats:
+    total: Floats = np.sum([array.astype(np.float64) for array in arrays], axis=0)
+    return total
+
+
+def _or(array: StepArray | None, otherwise: Floats) -> Floats:
+    return otherwise if array is None else array.astype(np.float64)

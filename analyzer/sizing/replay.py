@@ -1,0 +1,192 @@
+"""Plays the demand that was seen on another number of replicas.
+
+What a replica did grows by how much fewer share the load. Requests that share a GPU also slow each
+other down, and a slower request stays longer: how much is read from the hours of the same history
+in which more of them ran together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+
+from analyzer.advice import Replay, Trial
+from analyzer.sizing.demand import MINUTES, Demand, Floats
+
+_LIN = True
+_HOUR_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a number of replicas has to meet. ``kv_p95`` and ``saturated_at`` (0-1) are of the
+    fullest replica's KV cache, ``saturated_share`` (0-1) of minutes may be above the second;
+    ``busy`` (0-1) is the most GPU work where no tokens tell how requests share a GPU, ``itl_p95``
+    the most time between tokens (zero: any), ``at_once`` requests that one replica runs at a
+    time."""
+
+    kv_p95: float = 0.8
+    saturated_at: float = 0.9
+    saturated_share: float = 0.001
+    busy: float = 0.9
+    itl_p95: timedelta = timedelta(0)
+    at_once: float = 256.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds that one token of one request takes: ``alone_s``, and ``each_s`` more for every
+    request that runs beside it on the replica. ``most_rate`` is the highest hourly mean of tokens
+    a second that a replica was seen to keep up."""
+
+    alone_s: float
+    each_s: float
+    most_rate: float
+
+    def stretch(self, rate: Floats, share: Floats) -> Floats:
+        """How much longer a request stays when a replica that makes ``rate`` tokens a second makes
+        ``share`` times as many: at least 1, infinite where it cannot.
+
+        With n = rate x (alone + each x n) requests together, n = rate x alone / (1 - rate x each).
+        """
+        now = np.minimum(rate * self.each_s, 0.99)
+        left = 1 - now * share
+        longer = np.where(left > 0, (1 - now) / np.maximum(left, 1e-12), np.inf)
+        return np.maximum(longer, 1.0)
+
+
+def pace_of(demand: Demand) -> Pace | None:
+    """How requests slow each other down, from hourly means; None when tokens are not counted or
+    hardly an hour is known. Five-minute steps are too noisy: a request may begin in one and end
+    in the next."""
+    known = np.isfinite(demand.generated) & (demand.generated > 0) & (demand.running > 0)
+    if not known.any():
+        return None
+    _, hour = np.unique(demand.at[known] // _HOUR_STEPS, return_inverse=True)
+    count = np.bincount(hour)
+    whole = count >= _HOUR_STEPS / 2
+    if whole.sum() < 3:
+        return None
+    together = (np.bincount(hour, (demand.running / demand.replicas)[known]) / count)[whole]
+    rate = (np.bincount(hour, _rate(demand)[known]) / count)[whole]
+    per_token = together / rate
+    spread = together - together.mean()
+    each, alone = 0.0, float(per_token.mean())
+    if float(spread.std()) > 0.02 * float(together.mean()):
+        each = max(0.0, float((spread * per_token).sum() / (spread**2).sum()))
+        alone = float(per_token.mean()) - each * float(together.mean())
+    if alone < 0:
+        # Through the origin: running requests together gains nothing.
+        alone, each = 0.0, float((together * per_token).sum() / (together**2).sum())
+    return Pace(alone, each, float(rate.max()))
+
+
+def replay(
+    demand: Demand, counts: Iterable[int], target: Target, itl_p95_s: float | None = None
+) -> Replay:
+    """A trial for each of ``counts``. ``itl_p95_s`` is the time between tokens now."""
+    stage = _Stage(demand, target, pace_of(demand), demand.surge(), itl_p95_s)
+    gaps, zeros = demand.gaps * MINUTES, demand.zeros * MINUTES
+    return Replay(demand.minutes, gaps, zeros, tuple(stage.trial(n) for n in counts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    demand: Demand
+    target: Target
+    pace: Pace | None
+    surge: float
+    itl_p95_s: float | None
+
+    def trial(self, count: int) -> Trial:
+        demand, target = self.demand, self.target
+        share = demand.replicas / count
+        longer = self._longer(share)
+        # Whoever waited would have run, had there been room.
+        grown = share * longer * (1 + demand.waiting / np.maximum(demand.running, 1))
+        kv = demand.kv * grown
+        peak = kv + (demand.kv_peak - demand.kv) * (grown if _LIN else np.sqrt(grown))
+        # The most requests at one time are to their mean as the fullest cache is to its mean.
+        swing = np.clip(peak / np.maximum(kv, 1e-9), 1, 10)
+        together = demand.running / demand.replicas * grown / target.at_once
+        full = np.maximum(peak, together * swing)
+        minutes = MINUTES * share_above(kv, peak, target.saturated_at)
+        waits = share_above(np.maximum(kv, together), full, 1.0)
+        busy = demand.busy * share
+        known = np.where(np.isfinite(demand.finished), demand.finished, demand.running)
+        trial = Trial(
+            replicas=count,
+            kv_p95=_quantile(kv, 0.95),
+            kv_max=_quantile(peak, 1),
+            saturated_minutes=float(minutes.sum()),
+            longest_minutes=_longest(demand, minutes),
+            would_wait=float((known * waits).sum()),
+            gpu_p95=_quantile(busy[np.isfinite(busy)], 0.95) if np.isfinite(busy).any() else None,
+            itl_p95_s=None if self.itl_p95_s is None else self.itl_p95_s * _quantile(longer, 0.95),
+        )
+        return replace(trial, broken=self._broken(trial, _quantile(full, 1)))
+
+    def _longer(self, share: Floats) -> Floats:
+        if self.pace is None:
+            return np.ones_like(share)
+        return self.pace.stretch(np.nan_to_num(_rate(self.demand)), share)
+
+    def _broken(self, trial: Trial, fullest: float) -> str:
+        target = self.target
+        allowed = target.saturated_share * self.demand.minutes
+        if not trial.kv_p95 < target.kv_p95:
+            return f"p95 of KV-cache use {trial.kv_p95:.0%}, to be below {target.kv_p95:.0%}"
+        if trial.saturated_minutes > allowed:
+            return (
+                f"{trial.saturated_minutes:.0f} minutes above {target.saturated_at:.0%}, "
+                f"at most {allowed:.0f} allowed"
+            )
+        if trial.would_wait > 0 or fullest >= 1:
+            return f"about {max(trial.would_wait, 1):,.0f} requests would have waited"
+        if fullest * self.surge >= 1:
+            return (
+                f"days differ: the next may reach {self.surge:.2f} times the highest seen, "
+                "and requests would wait"
+            )
+        if self.pace is None and trial.gpu_p95 is not None and trial.gpu_p95 > target.busy:
+            return (
+                f"GPU work p95 {trial.gpu_p95:.0%}, at most {target.busy:.0%} where no token "
+                "counts tell how requests share a GPU"
+            )
+        limit = target.itl_p95.total_seconds()
+        if limit > 0 and trial.itl_p95_s is not None and trial.itl_p95_s > limit:
+            return f"p95 between tokens {trial.itl_p95_s:.2g} s, objective {limit:g} s"
+        return ""
+
+
+def share_above(mean: Floats, peak: Floats, level: float) -> Floats:
+    """The share of each step (0-1) above ``level``, of something whose mean and highest value are
+    known: it is taken to be spread evenly, as far below its mean as above."""
+    half = np.maximum(peak - mean, 1e-9)
+    with np.errstate(invalid="ignore"):
+        part = np.clip((peak - level) / (2 * half), 0.0, 1.0)
+    return np.where(np.isfinite(peak), part, 1.0)
+
+
+def _rate(demand: Demand) -> Floats:
+    """Generated tokens a second and replica."""
+    rate: Floats = demand.generated / demand.replicas / (MINUTES * 60)
+    return rate
+
+
+def _quantile(values: Floats, q: float) -> float:
+    # Of infinite values numpy would interpolate to NaN.
+    return float(np.quantile(np.minimum(values, 99.0), q)) if values.size else 0.0
+
+
+def _longest(demand: Demand, minutes: Floats) -> float:
+    """Minutes of the longest run of neighbouring steps that are saturated at all."""
+    above = minutes > 0
+    if not above.any():
+        return 0.0
+    breaks = ~above[1:] | ~above[:-1] | (np.diff(demand.at) > 1)
+    run = np.concatenate(([0], np.cumsum(breaks)))
+    return float(np.bincount(run, minutes).max())
