@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,17 +47,26 @@ def test_the_worked_example_of_the_decisions() -> None:
         pod("label", "n3", 2),
         pod("index", "n3", requests={"cpu": 50.0}),
     ]
-    # 4 of 24 GPUs are free: no node leaves, for each holds 6 and the others have 2 each.
-    assert freed(nodes, [*web, *others]).before == ()
-    # One replica less: n2 keeps 2 GPUs' worth, which n3 has room for.
+    # 12 + 4 + 2 + 2 = 20 of 24 GPUs are held, which takes three nodes of 8.
+    now = freed(nodes, [*web, *others], chat=0)
+    assert (now.before, now.nodes, now.bound) == ((), (), 0)
+    # One replica less: 16 GPUs, two nodes at the least. n1 is full, n3 has 2 GPUs left for eval.
     one = freed(nodes, [*web, *others], chat=1)
-    assert names(one.nodes) == ["n2"]
+    assert [gone.node for gone in one.removed] == ["n2"]
     assert [(move.pod.pod, move.to) for move in one.moves] == [("eval-0", "n3")]
-    # 24 - 4 - 4 = 16 GPUs are asked for, which is two nodes at the least: not more than one leaves.
-    assert one.bound == 1
-    # Two less: 12 GPUs are left, which are two nodes still.
+    assert (names(one.nodes), one.bound) == (["n2"], 1)
+    # Two less: 12 GPUs, two nodes still.
     two = freed(nodes, [*web, *others], chat=2)
     assert (len(two.nodes), two.bound) == (1, 1)
+    # n1 has 64 - 31 = 33 cores left for index, n2 64 - 21 = 43; n3 has 64 - 52 = 12 for eval.
+    more = {"rank": 30.0, "eval": 20.0}
+    busy = [
+        replace(one, requests={**one.requests, "cpu": more.get(one.workload.name, 1.0)})
+        for one in others[:3]
+    ]
+    none = freed(nodes, [*web, *busy, others[3]], chat=1)
+    # 2 + 30 + 20 + 1 + 50 = 103 cores are two nodes' worth, so the bound does not see it.
+    assert (none.nodes, none.bound) == ((), 1)
 
 
 def test_what_could_leave_before_is_not_the_changes_merit() -> None:
