@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from analyzer.model import Notice, StepArray
+from analyzer.model import Notice, Requirement, StepArray, Taint, Toleration
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,7 +22,8 @@ class ObjectRef:
 @dataclass(frozen=True, slots=True)
 class PodFact:
     """A pod of the Kubernetes API that asks for GPUs. ``gpus`` maps resource name to count, as in
-    the manifest (``nvidia.com/gpu``). ``ended_at`` is set once it has Succeeded or Failed."""
+    the manifest (``nvidia.com/gpu``). ``ended_at`` is set once it has Succeeded or Failed.
+    ``server`` are arguments of its inference server, as in ``Workload.server``."""
 
     namespace: str
     name: str
@@ -33,11 +34,28 @@ class PodFact:
     owner: ObjectRef | None = None
     scheduled_at: datetime | None = None
     ended_at: datetime | None = None
+    server: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentFact:
+    """A pod that holds room on a node with GPUs now, whether it asks for any or not; the fields
+    are those of ``Placed``."""
+
+    namespace: str
+    name: str
+    node: str
+    requests: Mapping[str, float]
+    daemon: bool = False
+    terms: tuple[tuple[Requirement, ...], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    pinned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFact:
-    """A controller object as it is now."""
+    """A controller object as it is now. ``server`` is what its pod template says, as in
+    ``Workload.server``."""
 
     ref: ObjectRef
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -45,17 +63,20 @@ class WorkloadFact:
     annotations: Mapping[str, str] = field(default_factory=dict)
     replicas: int | None = None
     ready: int | None = None
+    server: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFact:
-    """A node as it is now, or as it was last seen. ``allocatable`` maps GPU resource names, as in
-    the manifest, to counts; empty when unknown."""
+    """A node as it is now, or as it was last seen. ``allocatable`` maps resource names, as in the
+    manifest, to amounts, in the units of ``Node.allocatable``; empty when unknown."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     allocatable: Mapping[str, float] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
+    taints: tuple[Taint, ...] = ()
+    schedulable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +84,12 @@ class KubeFacts:
     """What the Kubernetes API, or kube-state-metrics in its place, knows.
 
     ``owners`` maps a child to its controller (pods, ReplicaSets, Jobs, Deployments ...), also for
-    objects that are gone. ``pod_labels`` is by (namespace, pod).
+    objects that are gone. ``pod_labels`` is by (namespace, pod). ``residents`` are all pods on
+    nodes with GPUs.
     """
 
     pods: tuple[PodFact, ...] = ()
+    residents: tuple[ResidentFact, ...] = ()
     owners: Mapping[ObjectRef, ObjectRef] = field(default_factory=dict)
     workloads: Mapping[ObjectRef, WorkloadFact] = field(default_factory=dict)
     nodes: Mapping[str, NodeFact] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from analyzer.collect.holdings import (
     requests_from_metrics,
     requests_from_pods,
 )
+from analyzer.collect.layout import gpu_nodes, placed, server
 from analyzer.collect.places import device_nodes
 from analyzer.collect.pools import NodeClasses, pools
 from analyzer.collect.readings import Readings
@@ -28,8 +29,10 @@ from analyzer.collect.serving import quantile
 from analyzer.model import (
     STEP_S,
     GpuUse,
+    Node,
     NodeClass,
     Notice,
+    Placed,
     Pool,
     Serving,
     StepArray,
@@ -50,6 +53,8 @@ class ClusterFacts:
     pools: tuple[Pool, ...] = ()
     serving: tuple[Serving, ...] = ()
     notices: tuple[Notice, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    placed: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class Join:
             for pod in kube.pods
             if pod.owner is not None
         }
+        self._servers = {(pod.namespace, pod.name): pod.server for pod in kube.pods if pod.server}
         self._objects = {**state.workloads, **kube.workloads}
         self._namespaces = {**state.namespace_labels, **kube.namespace_labels}
         self._pod_labels = {
@@ -110,12 +116,15 @@ class Join:
             for node in {*by_node, *(h.node for h in held), *self._capacity_nodes()}
         }
         use = self._use(held, found.use, classes)
+        kube = self._read.kube or KubeFacts()
         return ClusterFacts(
             workloads=tuple(self._workloads(held)),
             use=tuple(use),
             pools=tuple(pools(self._read, shares, by_node, held, classes)),
             serving=tuple(self._serving({one.workload for one in use}, held)),
             notices=tuple(self._notices),
+            nodes=tuple(gpu_nodes(self._read.cluster, kube, shares, self._settings.classes)),
+            placed=tuple(placed(kube, self._owner_of)),
         )
 
     def _capacity_nodes(self) -> set[str]:
@@ -263,6 +272,7 @@ class Join:
             gpus_per_replica=latest.per_pod,
             exists=bool(running) or (fact is not None and fact.replicas is not None),
             shared=any(h.shared for h in held),
+            server=server(fact, held, self._servers),
         )
 
     def _serving(self, known: set[WorkloadKey], held: list[Holding]) -> list[Serving]:

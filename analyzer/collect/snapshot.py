@@ -6,7 +6,7 @@ A cluster that cannot be read is named with the reason, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -72,6 +72,8 @@ def take_snapshot(
         serving=tuple(one for part in parts for one in part.serving),
         notices=tuple(one for part in parts for one in part.notices),
         failed=failed,
+        nodes=tuple(one for part in parts for one in part.nodes),
+        placed=tuple(one for part in parts for one in part.placed),
     )
 
 
@@ -104,13 +106,7 @@ def read_cluster(source: ClusterSource, settings: ReadSettings, window: Window) 
     if not devices:
         notices.append(Notice(source.name, "no-gpu-metrics", _NO_GPU_METRICS))
     facts = Join(readings, settings.join).facts()
-    return ClusterFacts(
-        workloads=facts.workloads,
-        use=facts.use,
-        pools=facts.pools,
-        serving=facts.serving,
-        notices=(*notices, *facts.notices),
-    )
+    return replace(facts, notices=(*notices, *facts.notices))
 
 
 _NO_GPU_METRICS = (

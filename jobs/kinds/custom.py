@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.collect.cluster.objects import Manifest
+from analyzer.collect.cluster.quantities import Manifest
 from analyzer.collect.cluster.resources import Resource
 from analyzer.config import CustomKindConfig
 from jobs.kinds.kind import Kind, one_template, replicas_ready

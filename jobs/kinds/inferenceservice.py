@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analyzer.collect.cluster.objects import Manifest
+from analyzer.collect.cluster.quantities import Manifest
 from analyzer.collect.cluster.resources import Resource
 from jobs.kinds.kind import Kind, PodGroup, condition_true, template_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from analyzer.collect.cluster.objects import Manifest, gpu_request
+from analyzer.collect.cluster.quantities import Manifest, gpu_request
 from analyzer.collect.cluster.resources import Resource
 from analyzer.collect.facts import ObjectRef
 from analyzer.sleep.model import Setting

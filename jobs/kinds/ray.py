@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyzer.collect.cluster.objects import Manifest
+from analyzer.collect.cluster.quantities import Manifest
 from jobs.kinds.kind import PodGroup, template_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzer.collect.cluster.objects import Manifest
+from analyzer.collect.cluster.quantities import Manifest
 from analyzer.collect.cluster.resources import Resource
 from jobs.kinds.kind import Kind, at, condition_true, template_of
 from jobs.kinds.ray import ray_groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from analyzer.collect.cluster.objects import Manifest
+from analyzer.collect.cluster.quantities import Manifest
 from analyzer.collect.facts import ObjectRef
 from analyzer.model import Workload, WorkloadKey
 from analyzer.sleep.model import Target

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from analyzer.collect.cluster.objects import Manifest, moment, owner_of
+from analyzer.collect.cluster.objects import moment, owner_of
+from analyzer.collect.cluster.quantities import Manifest
 from analyzer.collect.facts import ObjectRef
 from analyzer.sleep.annotations import has_memory
 from analyzer.sleep.gitops import REVERTERS

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analyzer.collect.cluster.api import KubeApi
-from analyzer.collect.cluster.objects import Manifest, gpu_request, owner_of
+from analyzer.collect.cluster.objects import owner_of
+from analyzer.collect.cluster.quantities import Manifest, gpu_request
 from analyzer.collect.cluster.resources import PODS, REPLICASETS
 from analyzer.collect.facts import ObjectRef
 from analyzer.sleep.model import Target

@@ -6,81 +6,16 @@ names the list it came from.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
+from analyzer.collect.cluster.arguments import server_arguments
+from analyzer.collect.cluster.placement import taints
+from analyzer.collect.cluster.quantities import Manifest, gpu_request, quantities
 from analyzer.collect.facts import NodeFact, ObjectRef, PodFact, WorkloadFact
-
-Manifest = Mapping[str, Any]
-
-_GPU_RESOURCES = frozenset({"nvidia.com/gpu", "nvidia.com/gpu.shared", "amd.com/gpu"})
-_MIG_PREFIX = "nvidia.com/mig-"
 
 _DROPPED_ANNOTATIONS = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 """The whole manifest once more, with whatever secrets its author put in environment variables."""
-
-_SUFFIXES = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
-
-
-def is_gpu(resource: str) -> bool:
-    """Whether a resource name of a manifest is a GPU, a MIG instance or a share of one."""
-    return resource in _GPU_RESOURCES or resource.startswith(_MIG_PREFIX)
-
-
-def quantity(value: object) -> float:
-    """A Kubernetes quantity as a number; 0 when it is none. A server writes 1000 as ``1k``."""
-    text = str(value)
-    number = text.rstrip("mkMGi" if not text.endswith("i") else "KMGi")
-    try:
-        parsed = float(number) * _SUFFIXES.get(text[len(number) :], 1.0)
-    except ValueError:
-        return 0.0
-    return parsed if math.isfinite(parsed) else 0.0
-
-
-def gpu_quantities(resources: Manifest | None) -> dict[str, float]:
-    """GPU resources of a resource list and how many, without the zeros."""
-    counts = {name: quantity(value) for name, value in (resources or {}).items() if is_gpu(name)}
-    return {name: count for name, count in counts.items() if count > 0}
-
-
-def gpu_request(pod_spec: Manifest) -> dict[str, float]:
-    """GPUs that the scheduler sets aside for a pod, by resource name.
-
-    Containers run together, with the sidecars (init containers that restart always) started
-    before them; each other init container runs alone beside the sidecars started so far. The
-    pod holds the largest of these.
-    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
-    """
-    sidecars: dict[str, float] = {}
-    peak: dict[str, float] = {}
-    for container in pod_spec.get("initContainers") or ():
-        use = _sum((sidecars, _container_gpus(container)))
-        if container.get("restartPolicy") == "Always":
-            sidecars = use
-        peak = _highest(peak, use)
-    running = _sum((sidecars, *map(_container_gpus, pod_spec.get("containers") or ())))
-    return _highest(peak, running)
-
-
-def _container_gpus(container: Manifest) -> dict[str, float]:
-    resources = container.get("resources") or {}
-    # For extended resources a request may be left out and equals the limit.
-    return gpu_quantities(resources.get("requests")) | gpu_quantities(resources.get("limits"))
-
-
-def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for part in parts:
-        for name, count in part.items():
-            total[name] = total.get(name, 0.0) + count
-    return total
-
-
-def _highest(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in {**one, **other}}
 
 
 def moment(value: object) -> datetime | None:
@@ -123,6 +58,7 @@ def pod_fact(pod: Manifest) -> PodFact | None:
         owner=owner_of(metadata),
         scheduled_at=_scheduled_at(status),
         ended_at=_ended_at(metadata, status),
+        server=server_arguments(spec),
     )
 
 
@@ -158,13 +94,15 @@ def _latest(moments: Iterable[datetime | None]) -> datetime | None:
 
 
 def node_fact(node: Manifest) -> NodeFact:
-    """A node with its GPUs and every name or address it goes by."""
-    metadata, status = node["metadata"], node.get("status") or {}
+    """A node with its resources and every name or address it goes by."""
+    metadata, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
     return NodeFact(
         name=metadata["name"],
         labels=metadata.get("labels") or {},
-        allocatable=gpu_quantities(status.get("allocatable")),
+        allocatable=quantities(status.get("allocatable")),
         addresses=tuple(entry["address"] for entry in status.get("addresses") or ()),
+        taints=taints(spec),
+        schedulable=not spec.get("unschedulable"),
     )
 
 
@@ -188,7 +126,15 @@ def workload_fact(ref: ObjectRef, manifest: Manifest) -> WorkloadFact:
         },
         replicas=replicas,
         ready=ready,
+        server=_server(spec),
     )
+
+
+def _server(spec: Manifest) -> dict[str, str]:
+    """Of a group of pods the leader's may be the one that serves."""
+    groups = spec.get("leaderWorkerTemplate") or {}
+    leader = server_arguments((groups.get("leaderTemplate") or {}).get("spec") or {})
+    return leader or server_arguments(_template(spec).get("spec") or {})
 
 
 def template_asks_for_gpus(manifest: Manifest) -> bool:

@@ -19,6 +19,8 @@ from analyzer.collect.cluster.objects import (
     template_asks_for_gpus,
     workload_fact,
 )
+from analyzer.collect.cluster.placement import resident_fact
+from analyzer.collect.cluster.quantities import is_gpu
 from analyzer.collect.cluster.resources import (
     DEPLOYMENTS,
     JOBS,
@@ -30,7 +32,14 @@ from analyzer.collect.cluster.resources import (
     STATEFULSETS,
     Resource,
 )
-from analyzer.collect.facts import KubeFacts, NodeFact, ObjectRef, PodFact, WorkloadFact
+from analyzer.collect.facts import (
+    KubeFacts,
+    NodeFact,
+    ObjectRef,
+    PodFact,
+    ResidentFact,
+    WorkloadFact,
+)
 from analyzer.errors import Denied
 from analyzer.model import Notice
 
@@ -56,6 +65,16 @@ class _Found:
     fact: WorkloadFact | None
 
 
+@dataclass(frozen=True, slots=True)
+class _FoundPod:
+    """A pod that asks for GPUs (``pod``), holds room on a node with some (``resident``) or both."""
+
+    ref: ObjectRef
+    owner: ObjectRef | None
+    pod: PodFact | None
+    resident: ResidentFact | None
+
+
 @dataclass
 class _Reader:
     api: KubeApi
@@ -67,8 +86,9 @@ class _Reader:
     """Owners that were looked for, whether they were there or not."""
 
     def read(self) -> KubeFacts:
-        pods = self._pods()
+        # Nodes first, so that of the pods of others than GPU nodes nothing has to be kept.
         nodes: list[NodeFact] = self._listed(NODES, node_fact)
+        pods, residents = self._pods({n.name for n in nodes if any(map(is_gpu, n.allocatable))})
         namespaces = self._listed(
             NAMESPACES,
             lambda item: (item["metadata"]["name"], item["metadata"].get("labels") or {}),
@@ -83,6 +103,7 @@ class _Reader:
         self._follow(starts)
         return KubeFacts(
             pods=tuple(pods),
+            residents=tuple(residents),
             owners=self.owners,
             workloads=self.workloads,
             nodes={node.name: node for node in nodes},
@@ -90,18 +111,31 @@ class _Reader:
             warnings=tuple(self.notices.values()),
         )
 
-    def _pods(self) -> list[PodFact]:
+    def _pods(self, gpu_nodes: set[str]) -> tuple[list[PodFact], list[ResidentFact]]:
+        """Pods that ask for GPUs, and all that are on these nodes."""
+
+        def keep(item: dict[str, Any]) -> _FoundPod | None:
+            pod = pod_fact(item)
+            resident = resident_fact(item) if item["spec"].get("nodeName") in gpu_nodes else None
+            if not pod and not resident:
+                return None
+            metadata = item["metadata"]
+            ref = ObjectRef(metadata["namespace"], "Pod", metadata["name"], "v1")
+            return _FoundPod(ref, owner_of(metadata), pod, resident)
+
         try:
-            pods = self.api.read_list(PODS.path, pod_fact)
+            found = self.api.read_list(PODS.path, keep)
         except Forbidden as exc:
             raise Denied(
                 f"{self.api.name} does not let these credentials list pods in all namespaces; "
                 'bind a ClusterRole with apiGroups [""], resources [pods], verbs [list]'
             ) from exc
-        for pod in pods:
-            if pod.owner:
-                self.owners[ObjectRef(pod.namespace, "Pod", pod.name, "v1")] = pod.owner
-        return pods
+        for one in found:
+            if one.owner:
+                self.owners[one.ref] = one.owner
+        return [one.pod for one in found if one.pod], [
+            one.resident for one in found if one.resident
+        ]
 
     def _listed(self, resource: Resource, keep: Callable[[dict[str, Any]], T | None]) -> list[T]:
         """The list, empty when there is no such kind or when it is forbidden."""

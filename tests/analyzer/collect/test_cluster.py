@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.collect.cluster import connect
 from analyzer.collect.cluster.api import KubeApi
-from analyzer.collect.cluster.objects import gpu_request, quantity
+from analyzer.collect.cluster.quantities import gpu_request, quantity
 from analyzer.collect.cluster.reader import read_facts
 from analyzer.collect.facts import KubeFacts, ObjectRef
 from analyzer.errors import BadAnswer, ConfigError, Denied, GpuThriftError, Unreachable
@@ -148,7 +148,30 @@ def test_requests_count_when_limits_are_left_out() -> None:
         (8, 8),
         ("1k", 1000),
         ("500m", 0.5),
+        ("1900m", 1.9),
+        ("250u", 0.00025),
+        ("7n", 7e-9),
+        ("2M", 2e6),
+        ("3G", 3e9),
+        ("1.5T", 1.5e12),
+        ("2P", 2e15),
+        ("1E", 1e18),
+        ("1E3", 1000),
+        ("12e6", 12_000_000),
+        ("5e-1", 0.5),
         ("2Ki", 2048),
+        ("2Mi", 2 * 1024**2),
+        ("0.5Gi", 512 * 1024**2),
+        ("1Ti", 1024**4),
+        ("1Pi", 1024**5),
+        ("1Ei", 1024**6),
+        (".5", 0.5),
+        ("5.", 5),
+        ("+3", 3),
+        ("1e3k", 0),
+        ("1e999", 0),
+        ("", 0),
+        (None, 0),
         ("inf", 0),
         ("nan", 0),
         ("x", 0),
@@ -349,7 +372,7 @@ def test_nodes_and_namespaces_keep_what_prices_and_environments_need(api: Caller
     )
     found = facts(api)
     node = found.nodes[name]
-    assert node.allocatable == {"nvidia.com/gpu": 8}
+    assert node.allocatable == {"nvidia.com/gpu": 8, "cpu": 96}
     assert node.addresses == ("10.0.0.9", "n9")
     assert node.labels["nvidia.com/gpu.product"] == "NVIDIA-H100-80GB-HBM3"
     assert found.namespace_labels[api.namespace]["env"] == "dev"
@@ -482,7 +505,7 @@ def test_an_answer_that_makes_no_sense_is_a_bad_answer(
     with pytest.raises(BadAnswer, match=said) as caught:
         read(standin, tmp_path)
     assert "\n" not in str(caught.value)
-    assert len(standin.requests) == 1
+    assert [one.path for one in standin.requests] == ["/api/v1/nodes", "/api/v1/pods"]
 
 
 def test_a_list_that_never_ends_is_cut(standin: KubeStandIn, tmp_path: Path) -> None:

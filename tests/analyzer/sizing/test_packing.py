@@ -1,0 +1,305 @@
+"""Which nodes can leave: by hand, by a checker of the moves, and against the best there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.model import Node, Placed, Requirement, Taint, Toleration, WorkloadKey
+from analyzer.sizing.packing import Freed, Packing, leaving
+from tests.analyzer.sizing.packings import best, check, key, names, node, pod
+
+
+def freed(nodes: list[Node], placed: list[Placed], **removed: int) -> Freed:
+    """What leaves when so many pods of each workload go, checked."""
+    packing = Packing(nodes, placed)
+    keys = {key(name): count for name, count in removed.items()}
+    found = packing.leaving(keys)
+    check(nodes, placed, packing, found)
+    assert leaving(nodes, placed, keys) == found
+    return found
+
+
+TWO = [node("n1"), node("n2")]
+FULL = [pod("a", "n1", 4), pod("b", "n1", 4), pod("c", "n2", 4), pod("d", "n2", 4)]
+
+
+def test_of_two_nodes_half_empty_one_leaves() -> None:
+    found = freed(TWO, FULL, a=1, d=1)
+    assert len(found.nodes) == 1
+    assert (found.before, found.bound, found.bound_of_more) == ((), 1, 1)
+    assert [move.pod.workload.name for move in found.moves] in (["b"], ["c"])
+    # The other half of the room is where it was: one workload alone lets no node leave.
+    assert freed(TWO, FULL, a=1).nodes == ()
+    assert freed(TWO, FULL).nodes == ()
+
+
+def test_the_worked_example_of_the_decisions() -> None:
+    nodes = [node("n1"), node("n2"), node("n3")]
+    web = [pod("chat", f"n{at}", 4, name=f"chat-{at}") for at in (1, 2, 3)]
+    others = [
+        pod("rank", "n1", 4),
+        pod("eval", "n2", 2),
+        pod("label", "n3", 2),
+        pod("index", "n3", requests={"cpu": 50.0}),
+    ]
+    # 12 + 4 + 2 + 2 = 20 of 24 GPUs are held, which takes three nodes of 8.
+    now = freed(nodes, [*web, *others], chat=0)
+    assert (now.before, now.nodes, now.bound) == ((), (), 0)
+    # One replica less: 16 GPUs, two nodes at the least. n1 is full, n3 has 2 GPUs left for eval.
+    one = freed(nodes, [*web, *others], chat=1)
+    assert [gone.node for gone in one.removed] == ["n2"]
+    assert [(move.pod.pod, move.to) for move in one.moves] == [("eval-0", "n3")]
+    assert (names(one.nodes), one.bound) == (["n2"], 1)
+    # Two less: 12 GPUs, two nodes still.
+    two = freed(nodes, [*web, *others], chat=2)
+    assert (len(two.nodes), two.bound) == (1, 1)
+    # n1 has 64 - 31 = 33 cores left for index, n2 64 - 21 = 43; n3 has 64 - 52 = 12 for eval.
+    more = {"rank": 30.0, "eval": 20.0}
+    busy = [
+        replace(one, requests={**one.requests, "cpu": more.get(one.workload.name, 1.0)})
+        for one in others[:3]
+    ]
+    none = freed(nodes, [*web, *busy, others[3]], chat=1)
+    # 2 + 30 + 20 + 1 + 50 = 103 cores are two nodes' worth, so the bound does not see it.
+    assert (none.nodes, none.bound) == ((), 1)
+
+
+def test_what_could_leave_before_is_not_the_changes_merit() -> None:
+    nodes = [*TWO, node("n3")]
+    placed = [pod("a", "n1", 4), pod("b", "n2", 4)]
+    found = freed(nodes, placed, a=1)
+    # n3 is empty, and one of the others could be; the last one needs the change, but b.
+    assert len(found.before) == 2
+    assert found.nodes == ()
+    assert (found.bound, found.bound_of_more) == (2, 0)
+    assert len(freed(nodes, placed, a=1, b=1).nodes) == 1
+
+
+def test_a_node_that_holds_nothing_else_leaves_with_its_workload() -> None:
+    agents = [pod("agent", name, daemon=True, name=f"agent-{name}") for name in ("n1", "n2")]
+    placed = [pod("a", "n1", 8), pod("b", "n2", 8), *agents]
+    found = freed(TWO, placed, a=1)
+    assert names(found.nodes) == ["n1"]
+    assert found.moves == ()
+    assert [one.pod for one in found.removed] == ["a-0"]
+
+
+def test_pods_without_gpus_need_room_elsewhere_too() -> None:
+    placed = [pod("a", "n1", 8), pod("b", "n2", 8)]
+    assert names(freed(TWO, [*placed, pod("c", "n1")], a=1).nodes) == ["n1"]
+    for request in ({"cpu": 63.5}, {"memory": 511.5 * 2**30}, {"example.com/nic": 1.0}):
+        assert freed(TWO, [*placed, pod("c", "n1", requests=request)], a=1).nodes == ()
+    few = [node("n1"), node("n2", allocatable={"pods": 1.0})]
+    stays = pod("b", "n2", 8, pinned="claims devices")
+    assert freed(few, [placed[0], stays, pod("c", "n1")], a=1).nodes == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "mover", "leaves"),
+    [
+        ({}, {"terms": ((Requirement("zone", "In", ("a", "b")),),)}, False),
+        ({"labels": {"zone": "b"}}, {"terms": ((Requirement("zone", "In", ("a", "b")),),)}, True),
+        ({"labels": {"zone": "c"}}, {"terms": ((Requirement("zone", "NotIn", ("a",)),),)}, True),
+        ({}, {"terms": ((Requirement("zone", "NotIn", ("a",)),),)}, True),
+        ({"labels": {"zone": "a"}}, {"terms": ((Requirement("zone", "NotIn", ("a",)),),)}, False),
+        ({"labels": {"old": ""}}, {"terms": ((Requirement("old", "Exists"),),)}, True),
+        ({"labels": {"old": ""}}, {"terms": ((Requirement("old", "DoesNotExist"),),)}, False),
+        ({"labels": {"gen": "10"}}, {"terms": ((Requirement("gen", "Gt", ("9",)),),)}, True),
+        ({"labels": {"gen": "10"}}, {"terms": ((Requirement("gen", "Lt", ("9",)),),)}, False),
+        ({"labels": {"gen": "x"}}, {"terms": ((Requirement("gen", "Gt", ("9",)),),)}, False),
+        ({"labels": {"gen": "1"}}, {"terms": ((Requirement("gen", "Near", ("1",)),),)}, False),
+        ({}, {"terms": ((Requirement("metadata.name", "In", ("n2",)),),)}, True),
+        ({}, {"terms": ((Requirement("metadata.name", "In"),),)}, False),
+        (
+            {"labels": {"x": "1"}},
+            {"terms": ((Requirement("y", "Exists"),), (Requirement("x", "Exists"),))},
+            True,
+        ),
+        ({"taints": (Taint("gpu"),)}, {}, False),
+        ({"taints": (Taint("gpu"),)}, {"tolerations": (Toleration("gpu", exists=True),)}, True),
+        ({"taints": (Taint("gpu", "1"),)}, {"tolerations": (Toleration("gpu", "2"),)}, False),
+        ({"taints": (Taint("gpu", "1"),)}, {"tolerations": (Toleration("gpu", "1"),)}, True),
+        ({"taints": (Taint("gpu"), Taint("x"))}, {"tolerations": (Toleration("gpu"),)}, False),
+        (
+            {"taints": (Taint("x", effect="NoExecute"),)},
+            {"tolerations": (Toleration("x", effect="NoSchedule"),)},
+            False,
+        ),
+        ({"taints": (Taint("x"),)}, {"tolerations": (Toleration(exists=True),)}, True),
+        ({"schedulable": False}, {}, False),
+        ({}, {"pinned": "affinity to other pods"}, False),
+        ({}, {"daemon": True}, True),
+    ],
+)
+def test_where_a_pod_may_go(target: dict[str, Any], mover: dict[str, Any], leaves: bool) -> None:
+    nodes = [node("n1"), node("n2", **target)]
+    # What stays on n2 cannot leave it, so that the mover has to come there.
+    stays = pod("b", "n2", 4, pinned="no controller would start it again")
+    found = freed(nodes, [pod("a", "n1", 8), stays, pod("c", "n1", **mover)], a=1)
+    assert names(found.nodes) == (["n1"] if leaves else [])
+    assert found.bound == (1 if leaves else 0)
+
+
+def test_a_cordoned_node_can_leave_and_gets_nothing() -> None:
+    nodes = [node("n1", schedulable=False), node("n2")]
+    placed = [pod("a", "n1", 4), pod("b", "n1", 4), pod("c", "n2", 4)]
+    assert names(freed(nodes, placed, a=1).nodes) == ["n1"]
+
+
+def test_a_pinned_pod_that_is_removed_keeps_nothing() -> None:
+    placed = [pod("a", "n1", 4, pinned="uses a volume claim"), pod("b", "n2", 4)]
+    assert freed(TWO, placed, a=0).bound == 1
+    assert freed(TWO, [*placed, pod("c", "n2", 4)], a=1).nodes == (TWO[0],)
+
+
+def test_those_pods_go_whose_node_is_then_the_easiest_to_empty() -> None:
+    nodes = [node(f"n{at}") for at in range(1, 4)]
+    web = [pod("web", f"n{at}", 4, name=f"web-{at}") for at in (1, 2, 3)]
+    rest = [pod("x", "n1", 4), pod("y", "n2", 4, pinned="claims devices"), pod("z", "n3", 1)]
+    found = freed(nodes, [*web, *rest, pod("v", "n3", 2), pod("u", "n3", 1)], web=1)
+    assert [one.pod for one in found.removed] == ["web-3"]
+    small = freed(nodes, [*web, *rest], web=2)
+    assert "web-3" in {one.pod for one in small.removed}
+
+
+def test_room_that_was_left_may_let_another_node_leave() -> None:
+    keeps = pod("keeps", "n1", 4, pinned="spread over a topology")
+    found = freed(TWO, [keeps, pod("a", "n1", 4), pod("b", "n2", 4), pod("c", "n2")], a=1)
+    assert names(found.nodes) == ["n2"]
+    assert {move.to for move in found.moves} == {"n1"}
+
+
+def test_clusters_with_the_same_names_are_apart() -> None:
+    east = [node("n1", cluster="east"), node("n2", cluster="east")]
+    west = [node("n1", cluster="west"), node("n2", cluster="west")]
+    placed = [pod("a", "n1", 8, cluster="east"), pod("a", "n1", 8, cluster="west")]
+    placed += [pod("b", "n2", 8, cluster="east"), pod("b", "n2", 8, cluster="west")]
+    packing = Packing([*east, *west], placed)
+    found = packing.leaving({key("a", "west"): 1})
+    check([*east, *west], placed, packing, found)
+    assert [(one.cluster, one.name) for one in found.nodes] == [("west", "n1")]
+    assert found.bound == 1
+    both = packing.leaving({key("a", "west"): 1, key("b", "east"): 1})
+    assert [(one.cluster, one.name) for one in both.nodes] == [("east", "n2"), ("west", "n1")]
+    assert both.bound == 2
+
+
+def test_what_is_not_known_changes_nothing() -> None:
+    assert leaving([], [], {key("a"): 1}) == Freed()
+    found = freed(TWO, [*FULL, pod("far", "elsewhere", 4)], ghost=3, far=1, a=0, b=-1)
+    assert (found.nodes, found.removed, found.bound) == ((), (), 0)
+    assert leaving(TWO, FULL, {key("a", "other"): 1}) == Freed()
+    assert len(freed(TWO, FULL, a=99, b=99).nodes) == 1
+
+
+def test_the_order_in_which_things_are_given_does_not_matter() -> None:
+    nodes = [node(f"n{at}") for at in range(6)]
+    placed = [pod(f"w{at}", f"n{at % 6}", 1 + at % 4) for at in range(14)]
+    removed = {key("w0"): 1, key("w7"): 1, key("w3"): 1}
+    one = leaving(nodes, placed, removed)
+    other = leaving(nodes[::-1], placed[::-1], dict(reversed(removed.items())))
+    assert one == other
+
+
+def test_tenths_of_cores_add_up() -> None:
+    nodes = [node("n1", allocatable={"cpu": 0.3}), node("n2", allocatable={"cpu": 0.3})]
+    placed = [pod("a", "n1", requests={"cpu": 0.2})]
+    placed += [
+        pod("b", "n2", requests={"cpu": 0.1}, name=f"b-{at}", pinned="claims devices")
+        for at in range(2)
+    ]
+    placed.append(pod("c", "n1", requests={"cpu": 0.1}))
+    assert names(freed(nodes, placed, a=1).nodes) == ["n1"]
+
+
+LABELS = st.sampled_from([{}, {"zone": "a"}, {"zone": "b", "gen": "3"}])
+TAINTS = st.sampled_from([(), (Taint("gpu"),), (Taint("gpu"), Taint("x", "1", "NoExecute"))])
+TERMS = st.sampled_from(
+    [
+        (),
+        ((Requirement("zone", "In", ("a",)),),),
+        ((Requirement("zone", "NotIn", ("a",)),),),
+        ((Requirement("gen", "Gt", ("2",)),), (Requirement("zone", "DoesNotExist"),)),
+    ]
+)
+TOLERATIONS = st.sampled_from(
+    [(), (Toleration("gpu", exists=True),), (Toleration(exists=True),), (Toleration("x", "1"),)]
+)
+
+
+@st.composite
+def clusters(draw: st.DrawFn, nodes: int, pods: int) -> tuple[list[Node], list[Placed]]:
+    """Small nodes, often alike, and pods that may not all fit where they are."""
+    plain = draw(st.booleans())
+    made = [
+        node(
+            f"n{at}",
+            allocatable={
+                "cpu": draw(st.sampled_from([4.0, 4.0, 6.0])),
+                "nvidia.com/gpu": draw(st.sampled_from([4.0, 8.0])),
+                "pods": draw(st.sampled_from([3.0, 10.0])),
+            },
+            schedulable=draw(st.sampled_from([True, True, True, False])) or plain,
+            labels={} if plain else draw(LABELS),
+            taints=() if plain else draw(TAINTS),
+        )
+        for at in range(draw(st.integers(1, nodes)))
+    ]
+    placed = [
+        pod(
+            f"w{draw(st.integers(0, 2))}",
+            f"n{draw(st.integers(0, len(made) - 1))}",
+            draw(st.sampled_from([0, 0, 1, 2, 4])),
+            name=f"p{at}",
+            requests={"cpu": draw(st.sampled_from([0.1, 1.0, 2.0]))},
+            daemon=draw(st.integers(0, 9)) == 0,
+            pinned="x" if draw(st.integers(0, 9)) == 0 else "",
+            terms=() if plain else draw(TERMS),
+            tolerations=() if plain else draw(TOLERATIONS),
+        )
+        for at in range(draw(st.integers(0, pods)))
+    ]
+    return made, placed
+
+
+REMOVED = st.dictionaries(st.sampled_from([key("w0"), key("w1"), key("w2")]), st.integers(0, 3))
+
+
+@settings(max_examples=300, deadline=None)
+@given(clusters(nodes=3, pods=5), REMOVED)
+def test_never_more_than_the_best_packing_and_never_less_than_what_leaves(
+    cluster: tuple[list[Node], list[Placed]], removed: dict[WorkloadKey, int]
+) -> None:
+    nodes, placed = cluster
+    packing = Packing(nodes, placed)
+    found = packing.leaving(removed)
+    check(nodes, placed, packing, found)
+    optimum = best(nodes, placed, removed)
+    if removed:
+        total = len(found.before) + len(found.nodes)
+        assert total <= optimum <= found.bound
+        assert optimum - best(nodes, placed, {}) <= found.bound_of_more
+
+
+@settings(max_examples=200, deadline=None)
+@given(clusters(nodes=12, pods=40), REMOVED)
+def test_what_leaves_can_leave(
+    cluster: tuple[list[Node], list[Placed]], removed: dict[WorkloadKey, int]
+) -> None:
+    nodes, placed = cluster
+    packing = Packing(nodes, placed)
+    found = packing.leaving(removed)
+    check(nodes, placed, packing, found)
+    counts = dict.fromkeys(removed, 0)
+    for one in found.removed:
+        counts[one.workload] += 1
+    for workload, count in removed.items():
+        there = sum(one.workload == workload and not one.daemon for one in placed)
+        assert counts[workload] == min(count, there)
+    assert len(found.before) + len(found.nodes) <= found.bound or not removed
+    assert found == packing.leaving(removed)
