@@ -156,8 +156,9 @@ class Serving:
 
     ``kv_peak`` is the highest sample of the fullest replica in each step, ``kv_mean`` the mean of
     all replicas, ``lean`` how much fuller than that the most loaded replica was over the window
-    (at least 1); ``speaking`` is how many replicas told running and waiting requests; ``finished`` requests, ``prompted`` and
-    ``generated`` tokens are what all replicas counted in each step. None where nobody read them.
+    (at least 1); ``speaking`` is how many replicas told running and waiting requests;
+    ``finished`` requests, ``prompted`` and ``generated`` tokens are what all replicas counted in
+    each step. None where nobody read them.
     """
 
     workload: WorkloadKey

@@ -23,6 +23,9 @@ HEARD = 0.9
 """Part of the replicas that must be heard in a step; of fewer than ten, all."""
 
 _NOTHING = 1e-3
+_APART = 0.2
+"""Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
+requests are sent at random: 0.3 to 0.5 in simulations, so that this counts as all."""
 _DAY_STEPS = 86_400 // STEP_S
 
 
@@ -31,7 +34,8 @@ class Demand:
     """Arrays with one element a step that proves something, in the order of time.
 
     ``at`` is the step's index in the window, ``replicas`` how many served. ``kv`` and ``kv_peak``
-    (0-1, the fullest replica: mean and highest), ``running`` and ``waiting`` (requests of all
+    (0-1, the fullest replica: mean and highest), ``level`` (0-1) the part of ``kv`` that its share
+    of the load explains, ``running`` and ``waiting`` (requests of all
     replicas), ``queue`` the most that waited. ``generated`` tokens and ``finished`` requests of
     all replicas, ``busy`` the share of its GPU time with work; NaN where not told.
     ``steps`` is how many steps it held GPUs, ``gaps`` and ``zeros`` of them prove nothing, and
@@ -42,6 +46,7 @@ class Demand:
     replicas: Floats
     kv: Floats
     kv_peak: Floats
+    level: Floats
     running: Floats
     waiting: Floats
     queue: Floats
@@ -62,22 +67,30 @@ class Demand:
         """The part of the steps with GPUs that was measured (0-1)."""
         return 1 - self.gaps / self.steps if self.steps else 0.0
 
+    def chance(self) -> float:
+        """How much of what makes the fullest replica fuller is chance (0-1).
+
+        Requests sent to replicas at random crowd on one for a while, and that evens out with
+        their number; a router that balances leaves no such difference, only bursts that all share.
+        """
+        over = float(np.maximum(self.kv_peak - self.level, 0).sum())
+        apart = float(np.maximum(self.kv - self.level, 0).sum())
+        return min(1.0, apart / over / _APART) if over > 0 else 0.0
+
     def surge(self) -> float:
         """How much higher the coming days may go than the highest of these: at least 1.
 
-        The highest load of each day is taken to follow a Gumbel distribution (method of moments);
-        this is the level that as many days again stay below with a probability of 90 %, over the
-        highest that was seen. 1 with fewer than three days, which tell nothing of the next.
+        The loads of the highest days are taken to follow a power law whose exponent is read from
+        the first and the third of them (Hill's estimator); this is the level that as many days
+        again stay below with a probability of 90 %. 1 with fewer than three days.
         """
-        load = self.replicas * self.kv_peak
+        load = self.replicas * self.level
         days = self.at // _DAY_STEPS
-        tops = np.array([load[days == day].max() for day in np.unique(days)])
-        if tops.size < 3 or tops.max() <= 0:
+        tops = np.sort([load[days == day].max() for day in np.unique(days)])[::-1]
+        if tops.size < 3 or tops[2] <= 0:
             return 1.0
-        beta = float(tops.std(ddof=1)) * np.sqrt(6) / np.pi
-        location = float(tops.mean()) - 0.5772 * beta
-        level = location - beta * np.log(-np.log(0.9 ** (1 / tops.size)))
-        return max(1.0, float(level / tops.max()))
+        tail = float(np.log(tops[0] / tops[2])) / 1.5
+        return max(1.0, float(tops[2] / tops[0] * np.exp(tail * np.log(3 / 0.1))))
 
 
 def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
@@ -88,6 +101,7 @@ def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
     speaking = _or(serving.speaking, allocated / max(per_replica, _NOTHING))
     kv = serving.kv_cache.astype(np.float64)
     peak = np.fmax(_or(serving.kv_peak, kv), kv)
+    level = np.fmin(_or(serving.kv_mean, kv) * (serving.lean or 1.0), kv)
     running, waiting = (a.astype(np.float64) for a in (serving.running, serving.waiting))
     generated = _or(serving.generated, np.full(kv.shape, np.nan))
     told = np.isfinite(kv) & np.isfinite(running) & np.isfinite(waiting)
@@ -104,6 +118,7 @@ def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
         replicas=speaking[proves],
         kv=kv[proves],
         kv_peak=peak[proves],
+        level=level[proves],
         running=running[proves],
         waiting=waiting[proves],
         queue=np.fmax(_or(serving.waiting_peak, waiting), waiting)[proves],

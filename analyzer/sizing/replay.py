@@ -16,7 +16,6 @@ import numpy as np
 from analyzer.advice import Replay, Trial
 from analyzer.sizing.demand import MINUTES, Demand, Floats
 
-_LIN = True
 _HOUR_STEPS = 12
 
 
@@ -107,10 +106,13 @@ class _Stage:
         longer = self._longer(share)
         # Whoever waited would have run, had there been room.
         grown = share * longer * (1 + demand.waiting / np.maximum(demand.running, 1))
-        kv = demand.kv * grown
-        peak = kv + (demand.kv_peak - demand.kv) * (grown if _LIN else np.sqrt(grown))
+        # What chance adds grows with the root: four times the requests crowd twice as much.
+        crowd = grown ** (1 - demand.chance() / 2)
+        level = demand.level * grown
+        kv = level + (demand.kv - demand.level) * crowd
+        peak = level + (demand.kv_peak - demand.level) * crowd
         # The most requests at one time are to their mean as the fullest cache is to its mean.
-        swing = np.clip(peak / np.maximum(kv, 1e-9), 1, 10)
+        swing = np.clip(peak / np.maximum(level, 1e-9), 1, 10)
         together = demand.running / demand.replicas * grown / target.at_once
         full = np.maximum(peak, together * swing)
         minutes = MINUTES * share_above(kv, peak, target.saturated_at)

@@ -45,9 +45,7 @@ class Requests:
 
     def between(self, start_s: float, end_s: float) -> Requests:
         inside = (self.arrival_s >= start_s) & (self.arrival_s < end_s)
-        return Requests(
-            self.arrival_s[inside] - start_s, self.prompt[inside], self.output[inside]
-        )
+        return Requests(self.arrival_s[inside] - start_s, self.prompt[inside], self.output[inside])
 
 
 def arrivals(
@@ -71,12 +69,14 @@ def arrivals(
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a run showed. Arrays hold one element a step: ``kv`` and ``kv_peak`` of the fullest
-    replica (0-1), ``running`` and ``waiting`` requests of all, ``queue`` the most that waited,
+    replica (0-1) and ``kv_mean`` of all, ``lean`` the fullest of the run over all, ``running`` and ``waiting`` requests of all, ``queue`` the most that waited,
     ``generated`` tokens, ``finished`` requests. ``waited_s`` is each request's time in the queue;
     ``minutes_kv`` the fullest replica's mean of each minute."""
 
     kv: Floats
     kv_peak: Floats
+    kv_mean: Floats
+    lean: float
     running: Floats
     waiting: Floats
     queue: Floats
@@ -155,7 +155,8 @@ def _seen(
         if weight is None:
             up_at, down_at = np.sort(up), np.sort(down)
             return (
-                np.searchsorted(up_at, scrapes, "right") - np.searchsorted(down_at, scrapes, "right")
+                np.searchsorted(up_at, scrapes, "right")
+                - np.searchsorted(down_at, scrapes, "right")
             ).astype(float)
         totals = []
         for moments in (up, down):
@@ -176,6 +177,8 @@ def _seen(
     return Run(
         kv=by_replica.mean(axis=2).max(axis=0),
         kv_peak=by_replica.max(axis=(0, 2)),
+        kv_mean=by_replica.mean(axis=(0, 2)),
+        lean=float(by_replica.mean(axis=(1, 2)).max() / max(by_replica.mean(), 1e-9)),
         running=running.reshape(fold).mean(axis=1),
         waiting=waiting.reshape(fold).mean(axis=1),
         queue=waiting.reshape(fold).max(axis=1),
