@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 
 from jobs.breaker import Breaker
-from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.notices import SqlNotices
@@ -52,9 +51,6 @@ class State:
 
     def notices(self) -> SqlNotices:
         return SqlNotices(self.open())
-
-    def advice(self) -> SqlAdvice:
-        return SqlAdvice(self.open())
 
     def close(self) -> None:
         with self._lock:
