@@ -7,16 +7,17 @@ makes a new one, so that what the first brought is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Literal, get_args
 
 from analyzer.advice import Action, Recommendation, Refusal, Saving
 from analyzer.analysis import Analysis, WorkloadUse
+from analyzer.done import is_done
 from analyzer.flags import snoozed_until, unreadable
-from analyzer.model import WorkloadKey
-from analyzer.sleep.annotations import AWAKE, has_memory
+from analyzer.model import NO_API, WorkloadKey
+from analyzer.sleep.annotations import has_memory
 
 REJECT = "gpu-thrift.io/reject"
 
@@ -98,12 +99,14 @@ def follow(
         if one.state != "accepted":
             live.setdefault(one.key, {})[one.action] = one
     bad: list[str] = []
+    unannotated = {one.cluster for one in analysis.notices if one.code == NO_API}
     for use in analysis.workloads:
         mine = live.pop(use.workload.key, {})
-        if use.workload.key.cluster in analysis.failed:
+        cluster = use.workload.key.cluster
+        if cluster in analysis.failed or (cluster in unannotated and not _runs(use)):
             entries += mine.values()
             continue
-        wishes = _wishes(use, now, zone)
+        wishes = _former(mine, now) if cluster in unannotated else _wishes(use, now, zone)
         bad += wishes.bad
         asked = analysis.savings is not None or bool(
             use.advice.recommendations or use.advice.refusals
@@ -172,13 +175,25 @@ def _wishes(use: WorkloadUse, now: datetime, zone: tzinfo) -> _Wishes:
     return _Wishes(rejected, until if until is not None and now < until else None, tuple(bad))
 
 
+def _former(mine: Mapping[Action, Followed], now: datetime) -> _Wishes:
+    """What annotations asked for when they were read last."""
+    rejected = frozenset(action for action, one in mine.items() if one.state == "rejected")
+    ends = [one.snoozed_until for one in mine.values() if one.snoozed_until is not None]
+    return _Wishes(rejected, max((end for end in ends if now < end), default=None), ())
+
+
+def _runs(use: WorkloadUse) -> bool:
+    """Without annotations, what does not run may as well be asleep as removed."""
+    return use.workload.replicas != 0 and use.workload.exists is not False
+
+
 def _of_workload(
     mine: Mapping[Action, Followed], use: WorkloadUse, look: _Look
 ) -> Sequence[Followed]:
     made: dict[Action, Recommendation] = {}
     for one in use.advice.recommendations:
         # The window may still hold days before a change that is there by now.
-        if not _is_done(one.action, str(one.before), str(one.after), use):
+        if not is_done(one.action, str(one.before), str(one.after), use):
             made.setdefault(one.action, one)
     found = []
     for action, entry in mine.items():
@@ -228,7 +243,7 @@ def _absent(entry: Followed, analysis: Analysis, now: datetime) -> Followed:
 def _is_accepted(entry: Followed, use: WorkloadUse, look: _Look) -> bool:
     if entry.action in look.wishes.rejected or entry.state == "gone":
         return False
-    done = _is_done(entry.action, entry.before, entry.after, use)
+    done = is_done(entry.action, entry.before, entry.after, use)
     return done and entry.last_seen < look.now
 
 
@@ -245,55 +260,3 @@ def _is_judged(action: Action, use: WorkloadUse, asked: bool) -> bool:
 
 def _is_judgement(refusal: Refusal) -> bool:
     return refusal.replay is not None or refusal.code in JUDGEMENTS
-
-
-def _is_done(action: Action, before: str, after: str, use: WorkloadUse) -> bool:
-    """Whether the workload is now as advice from ``before`` to ``after`` asks."""
-    return _DONE[action](before, after, use)
-
-
-def _has_replicas(before: str, after: str, use: WorkloadUse) -> bool:
-    """As many as asked for, or beyond; on the way there is not done. What sleeps says nothing."""
-    now = use.workload.replicas
-    if now is None or has_memory(use.workload.annotations):
-        return False
-    if not (before.isdecimal() and after.isdecimal()):
-        return False
-    was, wanted = int(before), int(after)
-    return now <= wanted < was if wanted < was else now >= wanted > was
-
-
-def _has_gpu(_: str, after: str, use: WorkloadUse) -> bool:
-    return use.gpu_model == after
-
-
-def _shares(_: str, __: str, use: WorkloadUse) -> bool:
-    part = use.workload.gpus_per_replica
-    return use.workload.shared or (part is not None and 0 < part < 1)
-
-
-def _sleeps(_: str, __: str, use: WorkloadUse) -> bool:
-    return AWAKE in use.workload.annotations or has_memory(use.workload.annotations)
-
-
-def _is_removed(_: str, __: str, use: WorkloadUse) -> bool:
-    workload = use.workload
-    if workload.exists is False:
-        return True
-    return workload.replicas == 0 and not has_memory(workload.annotations)
-
-
-def _is_untold(_: str, __: str, ___: WorkloadUse) -> bool:
-    """An analysis does not tell on which class of node a workload runs."""
-    return False
-
-
-_DONE: Mapping[Action, Callable[[str, str, WorkloadUse], bool]] = {
-    "add-replicas": _has_replicas,
-    "reduce-replicas": _has_replicas,
-    "smaller-gpu": _has_gpu,
-    "share-gpu": _shares,
-    "use-spot": _is_untold,
-    "sleep-overnight": _sleeps,
-    "remove": _is_removed,
-}

@@ -15,7 +15,7 @@ from analyzer.advice import Advice, Recommendation, Refusal, Replay, Saving, Sav
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.flags import SNOOZE_UNTIL
 from analyzer.followed import REJECT, Accepted, Followed, follow, open_totals
-from tests.builders import H100, NOW, analysis, key, recommendation, verdict, workload_use
+from tests.builders import H100, NOW, analysis, key, notice, recommendation, verdict, workload_use
 
 DAY = timedelta(days=1)
 ASLEEP = {"gpu-thrift.io/replicas": "8", "gpu-thrift.io/asleep-by": "schedule"}
@@ -213,6 +213,41 @@ def test_missing_is_not_done(silent: Analysis) -> None:
     assert second == first
 
 
+def without_api(one: WorkloadUse) -> Analysis:
+    """Read from metrics alone: they do not tell annotations."""
+    return look(one, notices=(notice(code="no-cluster-api"),))
+
+
+def test_wishes_stand_while_annotations_cannot_be_read() -> None:
+    given_ = recommendation()
+    refused = rejected("all", given_)
+    assert states(refused, without_api(use(given_)), without_api(use())) == ["rejected"] * 3
+    assert states(refused, without_api(use(replicas=4)), use(replicas=4)) == [
+        "rejected",
+        "rejected",
+        "accepted",
+    ]
+    one = snoozed((NOW + 2 * DAY).isoformat(), given_)
+    assert states(one, without_api(use(given_)), without_api(use(given_))) == [
+        "snoozed",
+        "snoozed",
+        "open",
+    ]
+    # The annotations of another cluster were read.
+    other = look(use(given_), notices=(notice(code="no-cluster-api", cluster="b"),))
+    assert states(refused, other) == ["rejected", "open"]
+
+
+def test_what_may_be_asleep_is_not_removed_while_annotations_cannot_be_read() -> None:
+    away = recommendation(action="remove", after=0)
+    for given_ in (away, recommendation()):
+        for stopped in ({"replicas": 0}, {"replicas": None, "exists": False}):
+            [first, second] = days(use(given_), without_api(use(**stopped)))
+            assert second == first
+    assert states(use(recommendation()), without_api(use(replicas=4))) == ["open", "accepted"]
+    assert states(use(recommendation()), without_api(use())) == ["open", "gone"]
+
+
 def test_a_workload_without_gpus_for_a_whole_window_has_none_to_save() -> None:
     assert states(use(recommendation()), look(workload_use("other"))) == ["open", "gone"]
     assert states(use(recommendation()), use(exists=False, coverage=None)) == ["open", "gone"]
@@ -310,6 +345,13 @@ def test_only_open_plans_count_in_totals() -> None:
     assert len(entries) == 5
     assert open_totals(entries) == Saving(2698.0, 80358.4, 80358.4, None)
     assert open_totals([]) == Saving(0.0, None, None)
+
+
+def test_two_looks_at_one_moment_do_not_make_two_entries_of_one_age() -> None:
+    more = recommendation(before=4, after=3)
+    first = follow((), look(use(recommendation())), NOW)
+    [entry] = follow(first.entries, look(use(more, replicas=4)), NOW).entries
+    assert (entry.state, entry.after) == ("open", "3")
 
 
 def test_what_changed_is_told_once() -> None:
