@@ -73,7 +73,8 @@ def follow(
     weeks = analysis.window.hours / 168
     for use in analysis.workloads:
         flag, key = known.get(use.workload.key), use.workload.key
-        snoozed, wrong = _snoozed(use, now, zone)
+        until, wrong = snoozed_until(use, zone)
+        snoozed = until is not None and now < until
         bad += [wrong] if wrong else []
         if not _is_flagged(use):
             if flag is not None and use.verdict.name == "unknown" and _is_production(use):
@@ -142,18 +143,23 @@ def _change(
     return FlagChange(what, flag.key, reason, flag.since, usd, use.team)
 
 
-def _snoozed(use: WorkloadUse, now: datetime, zone: tzinfo) -> tuple[bool, str]:
-    """Whether people asked not to be told for now, and what is wrong with how they wrote it."""
+def snoozed_until(use: WorkloadUse, zone: tzinfo) -> tuple[datetime | None, str]:
+    """Until when (aware UTC) people asked not to be told, None for no such wish, and what is wrong
+    with how they wrote it. ``zone`` is that of a date without an offset."""
     text = use.workload.annotations.get(SNOOZE_UNTIL)
     if text is None:
-        return False, ""
+        return None, ""
     try:
         until = datetime.fromisoformat(text.strip())
         until = until if until.tzinfo else until.replace(tzinfo=zone)
-        return now < until.astimezone(UTC), ""
+        return until.astimezone(UTC), ""
     except (ValueError, OverflowError):
-        shown = "".join(char if char.isprintable() else "\ufffd" for char in text)[:80]
-        return False, (
-            f"{use.workload.key}: {SNOOZE_UNTIL}: expected a date or time such as 2026-12-24 or "
-            f'2026-12-24T18:00+01:00, got "{shown}"'
-        )
+        expected = "a date or time such as 2026-12-24 or 2026-12-24T18:00+01:00"
+        return None, unreadable(use, SNOOZE_UNTIL, expected, text)
+
+
+def unreadable(use: WorkloadUse, annotation: str, expected: str, got: str) -> str:
+    """The line that names an annotation that cannot be read; what it holds is cut and made
+    printable."""
+    shown = "".join(char if char.isprintable() else "\ufffd" for char in got)[:80]
+    return f'{use.workload.key}: {annotation}: expected {expected}, got "{shown}"'

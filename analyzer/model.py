@@ -251,6 +251,10 @@ class Placed:
     pinned: str = ""
 
 
+NO_API = "no-cluster-api"
+"""Code of the notice that a cluster was read without its API, and so without annotations."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a reader has to know to trust the figures. ``subject`` names what it is about."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from analyzer.advice import Confidence, Recommendation, Saving
 from analyzer.analysis import (
     Analysis,
     Distribution,
@@ -171,10 +172,11 @@ def serving_figures(**changes: Any) -> ServingFigures:
 def workload_use(name: str = "chat-70b", **changes: Any) -> WorkloadUse:
     """Production on eight H100s for a week: 1,344 GPU-hours, 31 % busy, $6.88 a GPU-hour.
 
-    ``namespace``, ``kind``, ``cluster``, ``replicas``, ``gpus_per_replica`` and ``exists`` go to
-    its workload.
+    ``namespace``, ``kind``, ``cluster``, ``replicas``, ``gpus_per_replica``, ``exists``,
+    ``annotations`` and ``shared`` go to its workload.
     """
     own = ("namespace", "kind", "cluster", "replicas", "gpus_per_replica", "exists")
+    own += ("annotations", "shared")
     of = {k: changes.pop(k) for k in own if k in changes}
     fields: dict[str, Any] = {
         "workload": workload(name, **of),
@@ -194,6 +196,21 @@ def workload_use(name: str = "chat-70b", **changes: Any) -> WorkloadUse:
         "verdict": verdict(),
     }
     return WorkloadUse(**(fields | changes))
+
+
+def recommendation(**changes: Any) -> Recommendation:
+    """Four replicas of four H100s instead of eight: 4 × 4 × 168 = 2,688 GPU-hours a week, at $6.88
+    for 730 ÷ 168 weeks $80,358.40 a month, all of it on two nodes that can leave."""
+    fields: dict[str, Any] = {
+        "action": "reduce-replicas",
+        "before": 8,
+        "after": 4,
+        "reason": "Four replicas would have served the load.",
+        "saving": Saving(2688.0, 80358.4, 80358.4, 2),
+        "confidence": Confidence("high", ("168 h of load were replayed",)),
+        "plan": True,
+    }
+    return Recommendation(**(fields | changes))
 
 
 def unknown_use(name: str = "new-model", **changes: Any) -> WorkloadUse:

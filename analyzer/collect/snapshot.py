@@ -19,7 +19,7 @@ from analyzer.collect.readings import Readings
 from analyzer.collect.serving import ServingReader
 from analyzer.collect.store import MetricStore
 from analyzer.errors import ConfigError, GpuThriftError, SourceError
-from analyzer.model import Notice, Snapshot, Window
+from analyzer.model import NO_API, Notice, Snapshot, Window
 
 
 class KubeSource(Protocol):
@@ -124,7 +124,7 @@ def _kube(source: ClusterSource) -> tuple[KubeFacts | None, list[Notice]]:
     except (SourceError, ConfigError) as error:
         if source.required and isinstance(error, ConfigError):
             raise
-        return None, [Notice(source.name, "no-cluster-api", _without_api(error))]
+        return None, [Notice(source.name, NO_API, _without_api(error))]
 
 
 def _without_api(error: GpuThriftError) -> str:

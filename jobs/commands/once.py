@@ -18,7 +18,7 @@ from analyzer.errors import PartlyDone, each_named
 from jobs.context import App
 from jobs.daemon.periods import DAY, WEEK, Cadence, Hourly, Period, Weekly
 from jobs.daemon.posting import post_waiting
-from jobs.daemon.tasks import flags, report, usage
+from jobs.daemon.tasks import daily, flags, report, usage
 from jobs.daemon.tasks.reading import Analyse, reading
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
@@ -61,7 +61,7 @@ def _flag_underused(once: Once) -> None:
     telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
     notices = SqlNotices(once.database)
     try:
-        changes = flags.run_once(period, once.analyse, notices, telling, now)
+        changes = daily.run_once(period, once.analyse, once.database, telling, now)
     except PartlyDone as error:
         # What was found in the other clusters is told all the same.
         try:

@@ -20,7 +20,7 @@ from jobs.daemon.periods import EveryMinute
 from jobs.daemon.posting import post_waiting
 from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
-from jobs.daemon.tasks import flags, report, sleep, usage
+from jobs.daemon.tasks import daily, flags, report, sleep, usage
 from jobs.daemon.tasks.reading import reading
 from jobs.sites import check_schedule, sites
 from jobs.slack import SlackPoster
@@ -149,8 +149,8 @@ class _Maker:
         telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
 
         def run(turn: Turn) -> None:
-            notices = around.state.notices()
-            flags.run_once(turn.period, self._analyse, notices, telling, turn.now, turn.run)
+            database = around.state.open()
+            daily.run_once(turn.period, self._analyse, database, telling, turn.now, turn.run)
 
         return run
 

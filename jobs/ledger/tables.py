@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -195,6 +196,34 @@ FLAGS = Table(
     Column("told_usd", Float),
 )
 """Production workloads that are idle or underused, and what was told of them."""
+
+ADVICE = Table(
+    "advice",
+    METADATA,
+    *_named(),
+    Column("action", Text, primary_key=True),
+    Column("first_seen", Moment, primary_key=True),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("last_seen", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_since", Moment, nullable=False),
+    Column("snoozed_until", Moment),
+    Column("plan", Boolean, nullable=False),
+    Column("predicted_gpu_hours", Float, nullable=False),
+    Column("predicted_worth_usd", Float),
+    Column("predicted_usd", Float),
+    Column("predicted_nodes", Integer),
+    Column("accepted_at", Moment),
+    Column("baseline_gpu_hours", Float),
+    Column("baseline_usd", Float),
+    Column("realised_gpu_hours", Float),
+    Column("realised_usd", Float),
+    Column("note", Text, nullable=False),
+    Column("settled", Boolean, nullable=False),
+)
+"""What becomes of recommendations. GPU-hours and the baseline's dollars are a week's, other dollars
+a month's."""
 
 NOTICES = Table(
     "notices",
