@@ -15,6 +15,7 @@ from analyzer.config.resolve import (
     World,
     resolve_cluster,
     resolve_ledger,
+    resolve_sizing,
     resolve_slack,
     resolve_state,
 )
@@ -67,6 +68,7 @@ def _resolved(config: Config, environ: Mapping[str, str], place: Place) -> Confi
         leadership=leadership,
         web=web,
         slack=resolve_slack(config.slack, world, place.into("slack")),
+        sizing=resolve_sizing(config.sizing, world, place.into("sizing")),
     )
 
 

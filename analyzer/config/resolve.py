@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from analyzer.config.clusters import ClusterConfig, KubernetesConfig, Prometheus
 from analyzer.config.jobs import LeadershipConfig, SlackConfig, WebConfig
 from analyzer.config.place import Place, quoted
 from analyzer.config.secret import Secret
+from analyzer.config.sizing import ModelConfig, SizingConfig
 from analyzer.config.sleep import LedgerConfig
 
 _MAX_BYTES = 65_536
@@ -104,6 +106,28 @@ def resolve_state(
 def resolve_slack(config: SlackConfig, world: World, place: Place) -> SlackConfig:
     """``config`` with its token. Raises ``ConfigError`` as ``resolve_cluster`` does."""
     return replace(config, token=_secret(config, "token", world, place))
+
+
+def resolve_sizing(config: SizingConfig, world: World, place: Place) -> SizingConfig:
+    """``config`` with the parameters of its models. Raises ``ConfigError`` for a file that cannot
+    be read or holds no JSON object."""
+    models = tuple(
+        _model(model, world, place.into("models", str(index)))
+        for index, model in enumerate(config.models)
+    )
+    return replace(config, models=models)
+
+
+def _model(config: ModelConfig, world: World, place: Place) -> ModelConfig:
+    at, told = place.at("config"), f"the file {quoted(config.config)}"
+    path = world.path(config.config)
+    try:
+        document = json.loads(_bytes(path, at, told))
+    except (ValueError, RecursionError) as error:
+        raise at.error(f"{told} is not JSON; expected a model's config.json") from error
+    if not isinstance(document, dict):
+        raise at.error(f"{told} holds no JSON object; expected a model's config.json")
+    return replace(config, document=document)
 
 
 def _in_state(text: str, usual: str, world: World) -> Path:

@@ -14,6 +14,7 @@ from analyzer.config.jobs import JobsConfig, LeadershipConfig, SlackConfig, WebC
 from analyzer.config.kinds import Duration, Number, Patterns, Texts
 from analyzer.config.prices import PricingConfig
 from analyzer.config.reader import Many, One, Problem, Section, about
+from analyzer.config.sizing import SizingConfig
 from analyzer.config.sleep import LedgerConfig, SleepConfig
 from analyzer.config.values import Pattern
 from analyzer.config.zone import Zone, zone_of
@@ -174,6 +175,10 @@ class Config(Section):
     verdict: VerdictConfig = field(
         default_factory=VerdictConfig,
         metadata=about(One(VerdictConfig), "Where the lines between the verdicts run."),
+    )
+    sizing: SizingConfig = field(
+        default_factory=SizingConfig,
+        metadata=about(One(SizingConfig), "Right-sizing: which rules advise, on what evidence."),
     )
     metrics: MetricsConfig = field(
         default_factory=MetricsConfig, metadata=about(One(MetricsConfig), "How series are read.")

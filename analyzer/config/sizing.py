@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from analyzer.config.kinds import Choice, Choices, Duration, Number, Text, Texts, Whole
 from analyzer.config.reader import Many, One, Problem, Section, about
@@ -145,8 +147,12 @@ class ModelConfig(Section):
     )
     weights: str = field(
         default="auto",
-        metadata=about(Choice(DATA_TYPES), 'Data type of its weights; "auto" = its config.json\'s.'),
+        metadata=about(
+            Choice(DATA_TYPES), 'Data type of its weights; "auto" = its config.json\'s.'
+        ),
     )
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The config.json, once loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ HEARD = 0.9
 """Part of the replicas that must be heard in a step; of fewer than ten, all."""
 
 _NOTHING = 1e-3
-_APART = 0.2
+_APART = 0.5
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
 requests are sent at random: 0.3 to 0.5 in simulations, so that this counts as all."""
 _DAY_STEPS = 86_400 // STEP_S
@@ -153,3 +153,9 @@ def _sum(arrays: Iterable[StepArray]) -> Floats:
 
 def _or(array: StepArray | None, otherwise: Floats) -> Floats:
     return otherwise if array is None else array.astype(np.float64)
+
+
+def held_steps(allocated: StepArray) -> tuple[int, int]:
+    """The first and the last step in which a GPU was held; (0, -1) when none was."""
+    held = np.flatnonzero(allocated > _NOTHING)
+    return (int(held[0]), int(held[-1])) if held.size else (0, -1)

@@ -17,6 +17,8 @@ from analyzer.advice import Replay, Trial
 from analyzer.sizing.demand import MINUTES, Demand, Floats
 
 _HOUR_STEPS = 12
+_FULL = 99.0
+"""Stands for what grows without end, so that it can be averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +169,10 @@ class _Stage:
 def share_above(mean: Floats, peak: Floats, level: float) -> Floats:
     """The share of each step (0-1) above ``level``, of something whose mean and highest value are
     known: it is taken to be spread evenly, as far below its mean as above."""
+    mean, peak = np.minimum(mean, _FULL), np.minimum(peak, _FULL)
     half = np.maximum(peak - mean, 1e-9)
-    with np.errstate(invalid="ignore"):
-        part = np.clip((peak - level) / (2 * half), 0.0, 1.0)
-    return np.where(np.isfinite(peak), part, 1.0)
+    part: Floats = np.clip((peak - level) / (2 * half), 0.0, 1.0)
+    return part
 
 
 def _rate(demand: Demand) -> Floats:
@@ -180,8 +182,7 @@ def _rate(demand: Demand) -> Floats:
 
 
 def _quantile(values: Floats, q: float) -> float:
-    # Of infinite values numpy would interpolate to NaN.
-    return float(np.quantile(np.minimum(values, 99.0), q)) if values.size else 0.0
+    return float(np.quantile(np.minimum(values, _FULL), q)) if values.size else 0.0
 
 
 def _longest(demand: Demand, minutes: Floats) -> float:

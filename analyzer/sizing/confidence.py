@@ -1,0 +1,81 @@
+"""How far advice is to be trusted: the least of what coverage, history, steadiness and the replay's
+margin allow, each with its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from analyzer.advice import Confidence, Level, Replay
+from analyzer.sizing.case import Case
+from analyzer.sizing.demand import Demand
+
+Reason = tuple[Level, str]
+
+_ORDER: tuple[Level, ...] = ("low", "medium", "high")
+_WEEK_STEPS = 7 * 288
+
+
+def combined(reasons: Iterable[Reason]) -> Confidence:
+    """The lowest of the levels, with every reason."""
+    found = list(reasons)
+    levels = [one for one, _ in found]
+    level: Level = min(levels, key=_ORDER.index) if levels else "low"
+    return Confidence(level, tuple(f"{text} ({one})" for one, text in found))
+
+
+def of_coverage(case: Case, coverage: float | None = None) -> Reason:
+    """``coverage`` is that of inference metrics, where they matter as well."""
+    seen = [c for c in (case.figures.coverage, coverage) if c is not None]
+    least = min(seen, default=0.0)
+    return _level(least, 0.97, 0.9), f"{least:.1%} of its time measured"
+
+
+def of_history(case: Case) -> Reason:
+    days = case.span_h / 24
+    return _level(days, 13.9, 6.9), f"{days:.1f} days of history"
+
+
+def of_steadiness(demand: Demand) -> Reason:
+    """Week against week where there are two, else how far the highest days differ."""
+    load = demand.replicas * demand.level
+    if demand.at.size and int(demand.at[-1] - demand.at[0]) >= 1.9 * _WEEK_STEPS:
+        late = demand.at > demand.at[-1] - _WEEK_STEPS
+        before = ~late & (demand.at > demand.at[-1] - 2 * _WEEK_STEPS)
+        if before.any():
+            now, was = (float(np.quantile(load[part], 0.99)) for part in (late, before))
+            change = now / was - 1 if was > 0 else np.inf
+            return (
+                _level(-abs(change), -0.1, -0.3),
+                f"load of the last week {change:+.0%} against the week before",
+            )
+    surge = demand.surge()
+    level = _level(-surge, -1.1, -1.3)
+    # One week alone cannot show what weeks have in common.
+    return "low" if level == "low" else "medium", (
+        f"one week only; its highest days let expect {surge:.2f} times its highest load"
+    )
+
+
+def of_margin(replay: Replay, count: int, limit: float) -> Reason:
+    """How far below the limit for its KV cache the replayed load stays."""
+    trial = next(one for one in replay.trials if one.replicas == count)
+    margin = 1 - trial.kv_p95 / limit
+    return _level(margin, 0.15, 0.05), f"replayed KV-cache p95 {margin:.0%} below its limit"
+
+
+def of_reach(demand: Demand, share: float, most_rate: float) -> Reason:
+    """How far the busiest step, replayed, lies beyond what a replica was seen to do. ``share`` is
+    how much more each would have, ``most_rate`` tokens a second the most it was seen to do."""
+    known = demand.generated[np.isfinite(demand.generated)] / 300
+    busiest = float(np.quantile(known, 0.95, method="higher")) / float(np.median(demand.replicas))
+    beyond = busiest * share / most_rate
+    return _level(-beyond, -1.25, -2.0), f"{beyond:.2g} times the tokens a replica was seen to make"
+
+
+def _level(value: float, high: float, medium: float) -> Level:
+    # NaN, for which every comparison is false, ends as low.
+    if value >= high:
+        return "high"
+    return "medium" if value >= medium else "low"
