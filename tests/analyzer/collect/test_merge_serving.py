@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analyzer.collect.facts import ServingReading
-from analyzer.collect.join import merge_serving
+from analyzer.collect.merge import merge_serving
 from analyzer.model import StepArray, WorkloadKey
 
 KEY = WorkloadKey("c", "llm", "Deployment", "chat-production")
