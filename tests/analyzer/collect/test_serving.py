@@ -93,8 +93,8 @@ class TestCounters:
             raw("vllm:prompt_tokens_total", POD, lambda s: (s if s < 1800 else s - 1800) / 6),
         )
         # First sample at minute 1, 59 steps of 10 follow; the reset's new value is 0, so the step
-        # into it counts nothing: 580.
-        assert found.totals["prompt_tokens"] == pytest.approx(580)
+        # into it counts nothing: 580, and as much again for the minute before the first sample.
+        assert found.totals["prompt_tokens"] == pytest.approx(580 * 60 / 59, rel=1e-5)
 
     def test_reasons_to_finish_add_up(self) -> None:
         (found,) = read(
@@ -104,8 +104,8 @@ class TestCounters:
                 for r in ("stop", "length")
             ),
         )
-        # Each grows by 59 between its first sample and its last.
-        assert found.totals["requests"] == pytest.approx(118)
+        # Each counts one a minute.
+        assert found.totals["requests"] == pytest.approx(120, rel=1e-5)
 
     def test_a_counter_nobody_has_is_no_total(self) -> None:
         (found,) = read(raw("vllm:num_requests_running", POD))
@@ -118,7 +118,7 @@ class TestCounters:
             raw("vllm:num_requests_running", POD),
             *(raw(name, POD | {"le": le}, lambda s: s / 60) for le in ("0.5", "+Inf", "odd")),
         )
-        assert found.ttft == {0.5: pytest.approx(59), INF: pytest.approx(59)}
+        assert found.ttft == {b: pytest.approx(60, rel=1e-5) for b in (0.5, INF)}
 
 
 class TestWhose:
