@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analyzer.collect.capacity import smallest
 from analyzer.collect.facts import ServingReading
 from analyzer.collect.serving import quantile
 from analyzer.model import Serving, StepArray, WorkloadKey
@@ -19,7 +20,8 @@ ONE_SERVER_A_POD = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Rollou
 def merge_serving(
     key: WorkloadKey, readings: Sequence[ServingReading], pods: StepArray | None = None
 ) -> Serving:
-    """One workload's figures from its pods': requests add up, the fullest KV cache stands.
+    """One workload's figures from its pods': requests add up, the fullest KV cache and the
+    smallest stand.
 
     A pod is heard in a step when both its running and its waiting requests are known. ``pods`` is
     how many should be; without it, as many as are ever heard at one time.
@@ -49,6 +51,12 @@ def merge_serving(
         preemptions=totals.get("preemptions"),
         ttft_p95_s=quantile(ttft, 0.95),
         itl_p95_s=quantile(itl, 0.95),
+        kv_peak=np.fmax.reduce([r.kv_peak for r in readings]),
+        speaking=speaking.astype(np.float32),
+        finished=_sum([r.finished for r in readings]),
+        prompted=_sum([r.prompted for r in readings]),
+        generated=_sum([r.generated for r in readings]),
+        cache=smallest(r.cache for r in readings),
     )
 
 
