@@ -152,7 +152,7 @@ class ServingReader:
             for series in self._store.steps(query, self._window):
                 identity = frozenset(series.labels.items())
                 known, values = found.get(identity), series.values
-                if counts:
+                if counts and (values < 0).any():
                     values = np.where(values >= 0, values, np.float32(np.nan))
                 if known is not None:
                     newer = np.where(np.isnan(known), values, known)
