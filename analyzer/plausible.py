@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analyzer.model import GpuUse, Pool, Serving, Snapshot, StepArray
+from analyzer.model import Cache, GpuUse, Pool, Serving, Snapshot, StepArray
 
 
 def plausible(snapshot: Snapshot) -> Snapshot:
@@ -60,12 +60,34 @@ def _serving(serving: Serving) -> Serving:
         preemptions=_number(serving.preemptions),
         ttft_p95_s=_number(serving.ttft_p95_s),
         itl_p95_s=_number(serving.itl_p95_s),
+        kv_peak=_read(serving.kv_peak),
+        kv_mean=_read(serving.kv_mean),
+        lean=_number(serving.lean),
+        speaking=_read(serving.speaking),
+        finished=_read(serving.finished),
+        prompted=_read(serving.prompted),
+        generated=_read(serving.generated),
+        cache=_cache(serving.cache),
     )
 
 
 def _known(values: StepArray) -> StepArray:
     bad = ~np.isfinite(values) | (values < 0)
     return np.where(bad, np.float32(np.nan), values) if bad.any() else values
+
+
+def _read(values: StepArray | None) -> StepArray | None:
+    return None if values is None else _known(values)
+
+
+def _cache(cache: Cache) -> Cache:
+    """A size or a share of nothing is none."""
+    share = _number(cache.memory_share) or None
+    return replace(
+        cache,
+        tokens=_number(cache.tokens) or None,
+        memory_share=share if share is not None and share <= 1 else None,
+    )
 
 
 def _number(value: float | None) -> float | None:

@@ -14,7 +14,7 @@ from analyzer.collect.profiles import (
     GpuMetric,
     named_pods,
 )
-from analyzer.collect.serving import SERVERS, Server
+from analyzer.collect.servers import SERVERS, Server
 from analyzer.collect.store import MetricStore, Over, Query
 from analyzer.model import Window
 from analyzer.sleep.activity import PodActivity, PodName, merge

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from analyzer.model import Notice, Requirement, StepArray, Taint, Toleration
+from analyzer.model import UNTOLD, Cache, Notice, Requirement, StepArray, Taint, Toleration
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -151,7 +151,11 @@ class DeviceReading:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ServingReading:
-    """One pod's inference server. Buckets map an upper bound in seconds to a count."""
+    """One pod's inference server. Buckets map an upper bound in seconds to a count.
+
+    ``waiting_peak`` and ``kv_peak`` are the highest samples of each step; ``finished`` requests,
+    ``prompted`` and ``generated`` tokens are what was counted in it.
+    """
 
     namespace: str
     pod: str
@@ -160,6 +164,11 @@ class ServingReading:
     waiting: StepArray
     waiting_peak: StepArray
     kv_cache: StepArray
+    kv_peak: StepArray
+    finished: StepArray
+    prompted: StepArray
+    generated: StepArray
+    cache: Cache = UNTOLD
     totals: Mapping[str, float] = field(default_factory=dict)
     ttft: Mapping[float, float] = field(default_factory=dict)
     itl: Mapping[float, float] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,11 +21,11 @@ from analyzer.collect.holdings import (
     requests_from_pods,
 )
 from analyzer.collect.layout import gpu_nodes, placed, server
+from analyzer.collect.merge import ONE_SERVER_A_POD, merge_serving
 from analyzer.collect.places import device_nodes
 from analyzer.collect.pools import NodeClasses, pools
 from analyzer.collect.readings import Readings
 from analyzer.collect.sampling import covered, samples_per_step
-from analyzer.collect.serving import quantile
 from analyzer.model import (
     STEP_S,
     GpuUse,
@@ -326,51 +326,3 @@ def _few(names: Iterable[str]) -> str:
     names = sorted(set(names))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
-
-
-ONE_SERVER_A_POD = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Rollout", "Pod"})
-"""Kinds whose every pod is a replica with an inference server of its own; in the groups of others
-(LeaderWorkerSet, RayCluster) the leader alone speaks."""
-
-
-def merge_serving(
-    key: WorkloadKey, readings: Sequence[ServingReading], pods: StepArray | None = None
-) -> Serving:
-    """One workload's figures from its pods': requests add up, the fullest KV cache stands.
-
-    A pod is heard in a step when both its running and its waiting requests are known. ``pods`` is
-    how many should be; without it, as many as are ever heard at one time.
-    """
-    speaking = np.sum([~np.isnan(r.running) & ~np.isnan(r.waiting) for r in readings], axis=0)
-    expected = np.full(speaking.shape, speaking.max()) if pods is None else pods
-    heard = np.minimum(speaking / np.maximum(expected, 1), 1).astype(np.float32)
-    models = sorted({reading.model for reading in readings if reading.model})
-    totals: dict[str, float] = defaultdict(float)
-    ttft: dict[float, float] = defaultdict(float)
-    itl: dict[float, float] = defaultdict(float)
-    for reading in readings:
-        for total, part in ((totals, reading.totals), (ttft, reading.ttft), (itl, reading.itl)):
-            for name, value in part.items():
-                total[name] += value  # type: ignore[index]
-    return Serving(
-        workload=key,
-        model=", ".join(models),
-        running=_sum([r.running for r in readings]),
-        waiting=_sum([r.waiting for r in readings]),
-        waiting_peak=_sum([r.waiting_peak for r in readings]),
-        kv_cache=np.fmax.reduce([r.kv_cache for r in readings]),
-        heard=heard,
-        requests=totals.get("requests"),
-        prompt_tokens=totals.get("prompt_tokens"),
-        generation_tokens=totals.get("generation_tokens"),
-        preemptions=totals.get("preemptions"),
-        ttft_p95_s=quantile(ttft, 0.95),
-        itl_p95_s=quantile(itl, 0.95),
-    )
-
-
-def _sum(arrays: Sequence[StepArray]) -> StepArray:
-    stacked = np.stack(arrays)
-    total: StepArray = np.nansum(stacked, axis=0, dtype=np.float32)
-    total[np.isnan(stacked).all(axis=0)] = np.nan
-    return total

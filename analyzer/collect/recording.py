@@ -6,32 +6,18 @@ holds names, labels and figures, no address, token or header.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
+from analyzer.collect import recorded
 from analyzer.errors import BadAnswer, GpuThriftError
-from analyzer.model import (
-    Cache,
-    GpuUse,
-    NodeClass,
-    Notice,
-    Pool,
-    Serving,
-    Snapshot,
-    StepArray,
-    Window,
-    Workload,
-    WorkloadKey,
-)
+from analyzer.model import Notice, Snapshot, Window
 
 FORMAT = "gpu-thrift-snapshot"
 SCHEMA = 1
@@ -49,10 +35,12 @@ def save(snapshot: Snapshot, path: Path) -> None:
         "clusters": snapshot.clusters,
         "failed": dict(snapshot.failed),
         "notices": [asdict(notice) for notice in snapshot.notices],
-        "workloads": [_plain(one) for one in snapshot.workloads],
-        "use": [_plain(one) for one in snapshot.use],
-        "pools": [_plain(one) for one in snapshot.pools],
-        "serving": [_plain(one) for one in snapshot.serving],
+        "workloads": [recorded.plain(one) for one in snapshot.workloads],
+        "use": [recorded.plain(one) for one in snapshot.use],
+        "pools": [recorded.plain(one) for one in snapshot.pools],
+        "serving": [recorded.plain(one) for one in snapshot.serving],
+        "nodes": [recorded.plain(one) for one in snapshot.nodes],
+        "placed": [recorded.plain(one) for one in snapshot.placed],
     }
     packed = gzip.compress(orjson.dumps(document), compresslevel=6, mtime=0)
     draft = path.with_name(path.name + ".part")
@@ -96,150 +84,22 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _snapshot(document: Mapping[str, Any]) -> Snapshot:
-    start, end = (_time(text) for text in document["window"])
+    start, end = map(recorded.time, document["window"])
     window = Window(start, end)
     return Snapshot(
-        taken_at=_time(document["taken_at"]),
+        taken_at=recorded.time(document["taken_at"]),
         window=window,
-        clusters=tuple(_text(name) for name in document["clusters"]),
-        workloads=tuple(_workload(one) for one in document["workloads"]),
-        use=tuple(
-            GpuUse(
-                _key(one["workload"]),
-                _node_class(one["node_class"]),
-                *(_array(one[name], window) for name in ("allocated", "observed", "work")),
-            )
-            for one in document["use"]
-        ),
-        pools=tuple(
-            Pool(
-                _text(one["cluster"]),
-                _node_class(one["node_class"]),
-                _array(one["present"], window),
-                _array(one["allocated"], window),
-            )
-            for one in document["pools"]
-        ),
-        serving=tuple(_serving(one, window) for one in document["serving"]),
-        notices=tuple(Notice(**_texts(one)) for one in document["notices"]),
-        failed=_texts(document["failed"]),
+        clusters=tuple(map(recorded.text, document["clusters"])),
+        workloads=tuple(map(recorded.workload, document["workloads"])),
+        use=tuple(recorded.gpu_use(one, window) for one in document["use"]),
+        pools=tuple(recorded.pool(one, window) for one in document["pools"]),
+        serving=tuple(recorded.serving(one, window) for one in document["serving"]),
+        notices=tuple(Notice(**recorded.texts(one)) for one in document["notices"]),
+        failed=recorded.texts(document["failed"]),
+        # Recordings of earlier versions have neither.
+        nodes=tuple(map(recorded.node, document.get("nodes", ()))),
+        placed=tuple(map(recorded.placed, document.get("placed", ()))),
     )
-
-
-_SERVING_ARRAYS = ("running", "waiting", "waiting_peak", "kv_cache", "heard")
-_SERVING_LATER = ("kv_peak", "speaking", "finished", "prompted", "generated")
-"""May be absent: recordings of earlier versions have none of them."""
-
-
-def _serving(one: Mapping[str, Any], window: Window) -> Serving:
-    fields = dict(one)
-    key, model = _key(fields.pop("workload")), _text(fields.pop("model"))
-    running, waiting, waiting_peak, kv_cache, heard = (
-        _array(fields.pop(name), window) for name in _SERVING_ARRAYS
-    )
-    later = {name: fields.pop(name, None) for name in _SERVING_LATER}
-    rest: dict[str, Any] = {
-        name: _array(text, window) for name, text in later.items() if text is not None
-    }
-    rest["cache"] = _cache(fields.pop("cache", {}))
-    rest |= {name: _number(value) for name, value in fields.items()}
-    return Serving(key, model, running, waiting, waiting_peak, kv_cache, heard, **rest)
-
-
-def _cache(one: Mapping[str, Any]) -> Cache:
-    kind = one.get("data_type")
-    return Cache(
-        _number(one.get("tokens")),
-        _number(one.get("memory_share")),
-        None if kind is None else _text(kind),
-    )
-
-
-def _workload(one: Mapping[str, Any]) -> Workload:
-    return Workload(
-        key=_key(one["key"]),
-        labels=_texts(one["labels"]),
-        pod_labels=_texts(one["pod_labels"]),
-        namespace_labels=_texts(one["namespace_labels"]),
-        annotations=_texts(one["annotations"]),
-        replicas=_whole(one["replicas"]),
-        ready=_whole(one["ready"]),
-        gpus_per_replica=_number(one["gpus_per_replica"]),
-        exists=None if one["exists"] is None else _flag(one["exists"]),
-        shared=_flag(one["shared"]),
-        server=_texts(one.get("server", {})),
-    )
-
-
-def _key(one: Mapping[str, Any]) -> WorkloadKey:
-    return WorkloadKey(**_texts(one))
-
-
-def _node_class(one: Mapping[str, Any]) -> NodeClass:
-    fields = dict(one)
-    labels = tuple((_text(key), _text(value)) for key, value in fields.pop("labels"))
-    spot = _flag(fields.pop("spot"))
-    texts = _texts(fields)
-    return NodeClass(
-        texts["gpu_model"], texts["instance_type"], texts["pool"], spot=spot, labels=labels
-    )
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """A dataclass as JSON-ready fields."""
-    fields: dict[str, Any] = {}
-    for name in value.__dataclass_fields__:
-        found = getattr(value, name)
-        if isinstance(found, np.ndarray):
-            found = base64.b64encode(found.astype("<f4").tobytes()).decode("ascii")
-        elif isinstance(found, WorkloadKey | NodeClass | Cache):
-            found = asdict(found)
-        elif isinstance(found, Mapping):
-            found = dict(found)
-        fields[name] = found
-    return fields
-
-
-def _array(text: str, window: Window) -> StepArray:
-    values = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
-    if values.size != window.steps:
-        raise ValueError(f"{values.size} steps where the window has {window.steps}")
-    return values
-
-
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return moment
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text expected")
-    return value
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {_text(key): _text(value) for key, value in values.items()}
-
-
-def _number(value: Any) -> float | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise TypeError("number expected")
-    return value
-
-
-def _whole(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError("whole number expected")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false expected")
-    return value
 
 
 def _why(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Reads inference servers: what waited, how full the KV cache was, what was served.
+"""Reads inference servers: what waited, how full the KV cache was, what was served when.
 
 Counters are folded series by series and summed afterwards, so that a restart loses no tokens and
 a duplicate scrape counts none twice.
@@ -9,82 +9,30 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from analyzer.collect.capacity import LABELS, from_labels, of_replica, tokens
 from analyzer.collect.facts import ServingReading
 from analyzer.collect.profiles import POD_LABELS, named_pods
+from analyzer.collect.servers import SERVERS, Server
 from analyzer.collect.store import MetricStore, Over, Query
 from analyzer.collect.together import together
-from analyzer.model import StepArray, Window
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """How one inference server names things. Several names for one thing are its renames, newest
-    first. ``:`` stands for a colon or, as OpenMetrics 1.0 writes it, an underscore."""
-
-    name: str
-    running: tuple[str, ...]
-    waiting: tuple[str, ...]
-    kv_cache: tuple[str, ...]
-    totals: Mapping[str, tuple[str, ...]]
-    ttft: tuple[str, ...]
-    itl: tuple[str, ...]
-
-    @property
-    def mark(self) -> str:
-        """A metric whose presence tells that this server is scraped."""
-        return self.running[0]
-
-
-SERVERS = (
-    Server(
-        "vLLM",
-        running=("vllm:num_requests_running",),
-        waiting=("vllm:num_requests_waiting",),
-        kv_cache=("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"),
-        totals={
-            "requests": ("vllm:request_success_total",),
-            "prompt_tokens": ("vllm:prompt_tokens_total",),
-            "generation_tokens": ("vllm:generation_tokens_total",),
-            "preemptions": ("vllm:num_preemptions_total",),
-        },
-        ttft=("vllm:time_to_first_token_seconds_bucket",),
-        itl=(
-            "vllm:inter_token_latency_seconds_bucket",
-            "vllm:time_per_output_token_seconds_bucket",
-        ),
-    ),
-    Server(
-        "SGLang",
-        running=("sglang:num_running_reqs",),
-        waiting=("sglang:num_queue_reqs",),
-        kv_cache=("sglang:token_usage",),
-        totals={
-            "requests": ("sglang:num_requests_total",),
-            "prompt_tokens": ("sglang:prompt_tokens_total",),
-            "generation_tokens": ("sglang:generation_tokens_total",),
-        },
-        ttft=("sglang:time_to_first_token_seconds_bucket",),
-        itl=("sglang:inter_token_latency_seconds_bucket",),
-    ),
-)
+from analyzer.model import Cache, StepArray, Window
 
 _POD = tuple(dict.fromkeys(label for pair in POD_LABELS for label in pair))
 # Ranks of one engine (tp_rank, pp_rank) repeat its figures, so they are merged; data-parallel
 # ranks serve requests of their own.
-_IDENTITY = (
-    *_POD,
-    "instance",
-    "model_name",
-    "engine",
-    "engine_type",
-    "dp_rank",
-)
-_COUNTED = (*_IDENTITY, "finished_reason")
+_ENGINE = ("engine", "engine_type", "dp_rank")
+_IDENTITY = (*_POD, "instance", "model_name", *_ENGINE)
+_REASON = "finished_reason"
+_COUNTED = (*_IDENTITY, _REASON)
+_WHOSE = (*_POD, "instance", *_ENGINE)
+_FIELDS = tuple(what for what, _, _ in SERVERS[0].steps)
+_FULLEST = frozenset({"kv_cache", "kv_peak"})
+"""Of the engines of a pod the highest stands; everything else adds up."""
 
 PodName = tuple[str, str]
 Identity = frozenset[tuple[str, str]]
@@ -94,12 +42,14 @@ Resolve = Callable[[str], PodName | None]
 
 @dataclass
 class _Pod:
-    """One pod's server while it is put together from many series."""
+    """One pod's server while it is put together from many series. ``steps`` are arrays by the
+    name of their field."""
 
     model: str
-    gauges: dict[str, StepArray]
+    steps: dict[str, StepArray]
     totals: dict[str, float]
     buckets: dict[str, dict[float, float]]
+    caches: list[tuple[tuple[str, ...], Cache]] = field(default_factory=list)
 
 
 class ServingReader:
@@ -135,10 +85,8 @@ class ServingReader:
                 namespace=namespace,
                 pod=name,
                 model=pod.model,
-                running=pod.gauges.get("running", nan),
-                waiting=pod.gauges.get("waiting", nan),
-                waiting_peak=pod.gauges.get("waiting_peak", nan),
-                kv_cache=pod.gauges.get("kv_cache", nan),
+                **{what: pod.steps.get(what, nan) for what in _FIELDS},
+                cache=of_replica(pod.caches),
                 totals=pod.totals,
                 ttft=pod.buckets.get("ttft", {}),
                 itl=pod.buckets.get("itl", {}),
@@ -147,21 +95,22 @@ class ServingReader:
         ]
 
     def _read(self, server: Server, pods: dict[PodName, _Pod], resolve: Resolve) -> None:
-        gauges: tuple[tuple[str, tuple[str, ...], Over], ...] = (
-            ("running", server.running, "avg"),
-            ("waiting", server.waiting, "avg"),
-            ("waiting_peak", server.waiting, "max"),
-            ("kv_cache", server.kv_cache, "avg"),
-        )
-        buckets = (("ttft", server.ttft), ("itl", server.itl))
-        found = together([partial(self._gauge, names, over) for _, names, over in gauges])
-        for (what, _, _), arrays in zip(gauges, found, strict=True):
-            merge = np.fmax if what == "kv_cache" else _add
+        self._read_steps(server, pods, resolve)
+        self._read_counters(server, pods, resolve)
+        self._read_caches(server, pods, resolve)
+
+    def _read_steps(self, server: Server, pods: dict[PodName, _Pod], resolve: Resolve) -> None:
+        found = together([partial(self._steps, names, over) for _, names, over in server.steps])
+        for (what, _, _), arrays in zip(server.steps, found, strict=True):
+            merge = np.fmax if what in _FULLEST else _add
             for identity, values in arrays.items():
                 pod = _pod_of(pods, identity, resolve)
                 if pod is not None:
-                    known = pod.gauges.get(what)
-                    pod.gauges[what] = values if known is None else merge(known, values)
+                    known = pod.steps.get(what)
+                    pod.steps[what] = values if known is None else merge(known, values)
+
+    def _read_counters(self, server: Server, pods: dict[PodName, _Pod], resolve: Resolve) -> None:
+        buckets = (("ttft", server.ttft), ("itl", server.itl))
         counted = together(
             [partial(self._counter, names, _COUNTED) for names in server.totals.values()]
             + [partial(self._counter, names, (*_IDENTITY, "le")) for _, names in buckets]
@@ -179,21 +128,49 @@ class ServingReader:
                     held = pod.buckets.setdefault(what, {})
                     held[bound] = held.get(bound, 0.0) + total
 
+    def _read_caches(self, server: Server, pods: dict[PodName, _Pod], resolve: Resolve) -> None:
+        """Of pods that say more than this alone."""
+        for labels, cache in self._caches(server):
+            name = _name_of(labels, resolve)
+            if name in pods:
+                engine = tuple(labels.get(label, "") for label in _ENGINE)
+                pods[name].caches.append((engine, cache))
+
     def _existing(self, candidates: Iterable[str]) -> list[str]:
         spelled = (s for name in candidates for s in (name, name.replace(":", "_", 1)))
         return [name for name in spelled if name in self._names]
 
-    def _gauge(self, candidates: tuple[str, ...], over: Over) -> dict[Identity, StepArray]:
-        """Per identity; where two names of one gauge overlap, the newer name's value stands."""
+    def _steps(self, candidates: tuple[str, ...], over: Over) -> dict[Identity, StepArray]:
+        """Per identity. Where two names of one thing overlap, the newer name's value stands; of a
+        counter the larger growth, for the server may have changed names within the step."""
+        counts = over == "increase"
         found: dict[Identity, StepArray] = {}
         for name in self._existing(candidates):
-            for series in self._store.steps(Query(name, over, _IDENTITY, "max"), self._window):
+            query = Query(name, over, _IDENTITY, "max")
+            if counts:
+                query = Query(name, over, _COUNTED, "max", summed=(_REASON,))
+            for series in self._store.steps(query, self._window):
                 identity = frozenset(series.labels.items())
-                known = found.get(identity)
-                values = series.values
-                found[identity] = (
-                    values if known is None else np.where(np.isnan(known), values, known)
-                )
+                known, values = found.get(identity), series.values
+                if counts and (values < 0).any():
+                    values = np.where(values >= 0, values, np.float32(np.nan))
+                if known is not None:
+                    newer = np.where(np.isnan(known), values, known)
+                    values = np.fmax(known, values) if counts else newer
+                found[identity] = values
+        return found
+
+    def _caches(self, server: Server) -> list[tuple[Mapping[str, str], Cache]]:
+        """The KV caches that were told in the window, each with the labels that say whose."""
+        found: list[tuple[Mapping[str, str], Cache]] = []
+        for name in self._existing(server.cache_info):
+            query = Query(name, "last", (*_WHOSE, *LABELS), "max")
+            told = self._store.whole(query, self._window)
+            found += [(one.labels, from_labels(one.labels)) for one in told]
+        for name in self._existing(server.cache_tokens):
+            query = Query(name, "last", _WHOSE, "max")
+            told = self._store.whole(query, self._window)
+            found += [(one.labels, Cache(tokens(one.value))) for one in told]
         return found
 
     def _counter(self, candidates: tuple[str, ...], by: tuple[str, ...]) -> dict[Identity, float]:
@@ -217,13 +194,17 @@ def _add(known: StepArray, more: StepArray) -> StepArray:
 
 def _pod_of(pods: dict[PodName, _Pod], identity: Identity, resolve: Resolve) -> _Pod | None:
     labels = dict(identity)
-    named = named_pods(labels)
-    name = named[0] if named else resolve(labels.get("instance", ""))
+    name = _name_of(labels, resolve)
     if name is None:
         return None
     pod = pods.setdefault(name, _Pod("", {}, {}, {}))
     pod.model = pod.model or labels.get("model_name", "")
     return pod
+
+
+def _name_of(labels: Mapping[str, str], resolve: Resolve) -> PodName | None:
+    named = named_pods(labels)
+    return named[0] if named else resolve(labels.get("instance", ""))
 
 
 def _bound(text: str) -> float | None:

@@ -34,7 +34,9 @@ class Matcher:
 class Query:
     """Fold every matching series with ``over``, then merge by the labels in ``by``.
 
-    A label of ``by`` that a series does not carry is left out of its result.
+    A label of ``by`` that a series does not carry is left out of its result. What differs only in
+    labels of ``summed`` (some of ``by``) is added up in the end, so that duplicates are merged
+    before parts of one thing become one result.
     """
 
     metric: str
@@ -42,6 +44,7 @@ class Query:
     by: tuple[str, ...]
     across: Across = "max"
     where: tuple[Matcher, ...] = ()
+    summed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -14,7 +14,7 @@ from analyzer.collect.cluster import connect
 from analyzer.collect.devices import read_devices
 from analyzer.collect.kubestate import GPU_RESOURCES, REQUESTS
 from analyzer.collect.profiles import EXPORTERS
-from analyzer.collect.serving import SERVERS
+from analyzer.collect.servers import SERVERS
 from analyzer.collect.store import Matcher, MetricStore, Query
 from analyzer.config import ClusterConfig
 from analyzer.errors import ConfigError, SourceError

@@ -78,7 +78,11 @@ class Whole:
             series = {key: sums[key] / count for key, count in counts.items() if key in sums}
         else:
             series = self._halved(FUNCTIONS[self.query.over], start_s, end_s, patience)
-        return _merge(series, self.query.by, self.query.across)
+        merged = _merge(series, self.query.by, self.query.across)
+        if not self.query.summed:
+            return merged
+        kept = tuple(label for label in self.query.by if label not in self.query.summed)
+        return _merge(merged, kept, "sum")
 
     def _series(self, function: str, start_s: int, end_s: int, patience: int) -> Vector:
         try:

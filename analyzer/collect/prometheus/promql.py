@@ -78,7 +78,10 @@ def _fold(
 
 def _across(query: Query, folded: str) -> str:
     by = f" by ({', '.join(map(_label, query.by))}) " if query.by else ""
-    return f"{query.across}{by}({folded})"
+    merged = f"{query.across}{by}({folded})"
+    if not query.summed:
+        return merged
+    return f"sum without ({', '.join(map(_label, query.summed))}) ({merged})"
 
 
 def _label(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 DAY_S = 86_400.0
 BUSIEST_HOUR = 14.5
+TTFT_SPREAD = 2.5
+ITL_SPREAD = 4.0
+"""Shapes of log-logistic latencies: the share under ``b`` is 1 / (1 + (median / b) ** spread)."""
+ITL_MEAN = (math.pi / ITL_SPREAD) / math.sin(math.pi / ITL_SPREAD)
+"""Mean over median of such a distribution."""
 OFFICE_HOURS = (8.0, 18.5)
 APP_NOISE_S = 1800.0
 POD_NOISE_S = 600.0
@@ -22,9 +28,9 @@ POD_NOISE_S = 600.0
 class Load:
     """What one replica does at its busiest; everything follows demand ``x`` (1 at the peak).
 
-    ``trough`` and ``weekend`` are shares of the peak. ``gpu`` (0-1), ``running`` and ``kv_cache``
-    (0-1) scale with ``x``; requests wait once ``x`` passes ``waits_above``, ``waiting`` of them at
-    the peak. Latencies are medians in seconds without a queue.
+    ``trough`` and ``weekend`` are shares of the peak. ``gpu`` (0-1) and ``kv_cache`` (0-1) scale
+    with ``x``; requests wait once ``x`` passes ``waits_above``, ``waiting`` of them at the peak.
+    Latencies are medians in seconds without a queue, ``itl_s`` at the peak.
     """
 
     gpu: float
@@ -35,12 +41,20 @@ class Load:
     requests_per_s: float = 1.0
     prompt_tokens: float = 900.0
     generation_tokens: float = 300.0
-    running: float = 20.0
     waiting: float = 0.0
     waits_above: float = 1.0
     kv_cache: float = 0.5
     ttft_s: float = 0.25
     itl_s: float = 0.03
+
+    def between_tokens_s(self, x: Floats) -> Floats:
+        """Median time between two tokens of a request at demand ``x``."""
+        return self.itl_s * (0.7 + 0.3 * x)
+
+    def running(self, x: Floats) -> Floats:
+        """Requests at work at demand ``x``: as many as begin while one is answered (Little)."""
+        mean_s = ITL_MEAN * self.between_tokens_s(x)
+        return self.requests_per_s * x * self.generation_tokens * mean_s
 
     def queue(self, x: Floats) -> Floats:
         """Requests that wait at demand ``x``."""

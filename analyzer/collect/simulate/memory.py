@@ -2,7 +2,7 @@
 
 A query means what ``<across> by (<by>) (<over>_over_time(metric{where}[300s-1ms]))`` means at the
 end of each step: step ``i`` folds the samples of ``(start + 300 i, start + 300 (i + 1)]``. Growth
-of a counter is the one difference: it is not extrapolated to the edges of the span.
+of a counter is extrapolated to the edges of the span, as ``increase`` does.
 """
 
 from __future__ import annotations
@@ -88,11 +88,13 @@ class MemoryStore:
             spans = _Spans.of(one, edges, fewest=2 if query.over == "increase" else 1)
             if not spans.at.size:
                 continue
-            values = _FOLDS[query.over](one.values, spans)
+            values = _FOLDS[query.over](one, spans)
             key = _key(one, query)
             if key not in groups:
                 groups[key] = _Group(len(edges) - 1, query.across)
             groups[key].add(spans.at, values)
+        if query.summed:
+            groups = _summed(groups, query.summed, len(edges) - 1)
         return [(key, groups[key].result()) for key in sorted(groups)]
 
     def _matching(self, metric: str) -> Iterator[RawSeries]:
@@ -133,22 +135,22 @@ def _key(one: RawSeries, query: Query) -> LabelPairs:
     return tuple((label, labels[label]) for label in sorted(query.by) if labels.get(label))
 
 
-RawValues = npt.NDArray[np.float32] | npt.NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """Where a series has samples: spans ``at``, each from sample ``first`` up to ``stop``."""
+    """Where a series has samples: spans ``at``, each from sample ``first`` up to ``stop``, over
+    ``(from_s, to_s]``."""
 
     at: Ints
     first: Ints
     stop: Ints
+    from_s: Floats
+    to_s: Floats
 
     @classmethod
     def of(cls, one: RawSeries, edges: Floats, fewest: int) -> _Spans:
         bounds = _bounds(one, edges)
         at = np.flatnonzero(np.diff(bounds) >= fewest)
-        return cls(at, bounds[:-1][at], bounds[1:][at])
+        return cls(at, bounds[:-1][at], bounds[1:][at], edges[:-1][at], edges[1:][at])
 
     def reduce(self, fold: np.ufunc, values: Floats) -> Floats:
         """``fold`` of the values of each span.
@@ -162,36 +164,58 @@ class _Spans:
         return folded
 
 
-def _average(values: RawValues, spans: _Spans) -> Floats:
-    return spans.reduce(np.add, values.astype(np.float64)) / (spans.stop - spans.first)
+def _average(one: RawSeries, spans: _Spans) -> Floats:
+    return spans.reduce(np.add, one.values.astype(np.float64)) / (spans.stop - spans.first)
 
 
-def _count(_values: RawValues, spans: _Spans) -> Floats:
+def _count(_one: RawSeries, spans: _Spans) -> Floats:
     return (spans.stop - spans.first).astype(np.float64)
 
 
-def _highest(values: RawValues, spans: _Spans) -> Floats:
-    return spans.reduce(np.fmax, values.astype(np.float64))
+def _highest(one: RawSeries, spans: _Spans) -> Floats:
+    return spans.reduce(np.fmax, one.values.astype(np.float64))
 
 
-def _latest(values: RawValues, spans: _Spans) -> Floats:
-    return values[spans.stop - 1].astype(np.float64)
+def _latest(one: RawSeries, spans: _Spans) -> Floats:
+    return one.values[spans.stop - 1].astype(np.float64)
 
 
-def _increase(values: RawValues, spans: _Spans) -> Floats:
-    """Growth between consecutive samples of a span; after a reset the new value counts whole.
+def _increase(one: RawSeries, spans: _Spans) -> Floats:
+    """Growth between consecutive samples of a span (after a reset the new value counts whole),
+    extrapolated to the whole span.
 
     One sample alone says nothing of growth, so a span has at least two.
     """
-    now = values.astype(np.float64)
+    now = one.values.astype(np.float64)
     growth = np.zeros_like(now)
     delta = np.diff(now)
     growth[1:] = np.where(delta < 0, now[1:], delta)
     growth[spans.first] = 0
-    return spans.reduce(np.add, growth)
+    grown = spans.reduce(np.add, growth)
+    return grown * _stretch(one.times_s, now[spans.first], grown, spans)
 
 
-_FOLDS: dict[Over, Callable[[RawValues, _Spans], Floats]] = {
+def _stretch(times_s: Floats, begun: Floats, grown: Floats, spans: _Spans) -> Floats:
+    """How much longer a span is than the time between its first and last sample, by the rules of
+    PromQL's ``increase``: a gap at an edge of more than 1.1 intervals between samples is taken for
+    an absence and half an interval is added, and no counter is traced back to below zero.
+    """
+    first_s, last_s = times_s[spans.first], times_s[spans.stop - 1]
+    sampled_s = last_s - first_s
+    between_s = sampled_s / (spans.stop - spans.first - 1)
+
+    def edge(gap_s: Floats) -> Floats:
+        return np.where(gap_s < 1.1 * between_s, gap_s, between_s / 2)
+
+    counts = (grown > 0) & (begun >= 0)
+    since_zero_s = np.full_like(sampled_s, np.inf)
+    np.divide(sampled_s * begun, grown, out=since_zero_s, where=counts)
+    # The range that is asked for is a millisecond short of the span.
+    before_s = np.minimum(edge(first_s - spans.from_s - 0.001), since_zero_s)
+    return (sampled_s + before_s + edge(spans.to_s - last_s)) / sampled_s
+
+
+_FOLDS: dict[Over, Callable[[RawSeries, _Spans], Floats]] = {
     "avg": _average,
     "count": _count,
     "max": _highest,
@@ -220,3 +244,16 @@ class _Group:
         if self._across != "avg":
             return self._value
         return self._value / np.maximum(self._series, 1)
+
+
+def _summed(
+    groups: Mapping[LabelPairs, _Group], labels: tuple[str, ...], spans: int
+) -> dict[LabelPairs, _Group]:
+    """The groups' results added up where they differ in ``labels`` alone."""
+    totals: dict[LabelPairs, _Group] = {}
+    for key, group in groups.items():
+        kept = tuple(pair for pair in key if pair[0] not in labels)
+        values = group.result()
+        at = np.flatnonzero(~np.isnan(values))
+        totals.setdefault(kept, _Group(spans, "sum")).add(at, values[at])
+    return totals

@@ -120,7 +120,7 @@ APPS = (
         why="right-sized, two GPUs a replica; one server crashes once",
         load=Load(
             gpu=0.88, trough=0.55, weekend=0.85, requests_per_s=1.6, prompt_tokens=1400,
-            generation_tokens=420, running=38, kv_cache=0.68, ttft_s=0.42, itl_s=0.034,
+            generation_tokens=420, kv_cache=0.68, ttft_s=0.42, itl_s=0.034,
         ),
         slots=(
             Slot("a100-1", (0, 1)),
@@ -139,7 +139,7 @@ APPS = (
         why="underused: four A100 at about 18 %",
         load=Load(
             gpu=0.26, trough=0.45, weekend=0.8, requests_per_s=0.5, prompt_tokens=700,
-            generation_tokens=260, running=4, kv_cache=0.06, ttft_s=0.09, itl_s=0.017,
+            generation_tokens=260, kv_cache=0.06, ttft_s=0.09, itl_s=0.017,
         ),
         slots=(*_singles("a100-1", 6, 7), *_singles("a100-2", 0, 1)),
         model="lmsys/vicuna-13b-v1.5",
@@ -153,7 +153,7 @@ APPS = (
         why="requests wait while the GPU is at 30 %: never underused",
         load=Load(
             gpu=0.34, trough=0.8, weekend=0.95, requests_per_s=0.7, prompt_tokens=2600,
-            generation_tokens=500, running=14, waiting=1, waits_above=1.03, kv_cache=0.5,
+            generation_tokens=500, waiting=1, waits_above=1.03, kv_cache=0.5,
             ttft_s=0.7, itl_s=0.04,
         ),
         slots=_singles("a100-2", 2, 3),
@@ -167,7 +167,7 @@ APPS = (
         why="saturated: the KV cache is full and requests wait",
         load=Load(
             gpu=0.98, trough=0.9, weekend=1.0, noise=0.03, requests_per_s=1.9,
-            prompt_tokens=1900, generation_tokens=480, running=64, waiting=40, waits_above=0.7,
+            prompt_tokens=1900, generation_tokens=480, waiting=40, waits_above=0.7,
             kv_cache=1.0, ttft_s=0.9, itl_s=0.052,
         ),
         slots=(Slot("a100-2", (4, 5)), Slot("a100-2", (6, 7))),
@@ -190,7 +190,7 @@ APPS = (
         why="an autoscaler takes it from six replicas to three each night: new pods daily",
         load=Load(
             gpu=0.85, trough=0.5, weekend=0.85, requests_per_s=2.4, prompt_tokens=650,
-            generation_tokens=210, running=18, kv_cache=0.55, ttft_s=0.12, itl_s=0.021,
+            generation_tokens=210, kv_cache=0.55, ttft_s=0.12, itl_s=0.021,
         ),
         slots=(
             *_singles("l4-1", 0, 1, 2),
@@ -207,7 +207,7 @@ APPS = (
         why="its node's exporter is silent for 40 hours: unknown over a week, known over four",
         load=Load(
             gpu=0.78, trough=0.6, weekend=0.9, requests_per_s=3.0, prompt_tokens=1100,
-            generation_tokens=40, running=12, kv_cache=0.4, ttft_s=0.1, itl_s=0.02,
+            generation_tokens=40, kv_cache=0.4, ttft_s=0.1, itl_s=0.02,
         ),
         slots=_singles("a10g", 0, 1, 2, 3),
         model="BAAI/bge-reranker-v2-gemma",
@@ -219,7 +219,7 @@ APPS = (
         why="development on spot nodes, running through nights and weekends unused",
         load=Load(
             gpu=0.5, hours="office", requests_per_s=0.4, prompt_tokens=500,
-            generation_tokens=200, running=4, kv_cache=0.1, ttft_s=0.1, itl_s=0.02,
+            generation_tokens=200, kv_cache=0.1, ttft_s=0.1, itl_s=0.02,
         ),
         slots=_singles("l40s", 0, 1),
         model="mistralai/Mistral-7B-Instruct-v0.3",
@@ -232,7 +232,7 @@ APPS = (
         why="development that is already scaled to zero outside office hours",
         load=Load(
             gpu=0.75, hours="office", requests_per_s=0.8, prompt_tokens=500,
-            generation_tokens=220, running=8, kv_cache=0.3, ttft_s=0.12, itl_s=0.022,
+            generation_tokens=220, kv_cache=0.3, ttft_s=0.12, itl_s=0.022,
         ),
         slots=_singles("l4-2", 2, 3, hours="office"),
         model="meta-llama/Llama-3.1-8B-Instruct",
@@ -243,7 +243,7 @@ APPS = (
         "vicuna-7b-development",
         why="deleted two weeks ago: its pods and owners are only in history",
         load=Load(
-            gpu=0.2, hours="office", requests_per_s=0.2, running=2, kv_cache=0.05,
+            gpu=0.2, hours="office", requests_per_s=0.2, kv_cache=0.2,
         ),
         slots=_singles("a10g-old", 0, 1),
         model="lmsys/vicuna-7b-v1.5",
@@ -256,7 +256,7 @@ APPS = (
         why="SGLang instead of vLLM",
         load=Load(
             gpu=0.82, trough=0.6, weekend=0.9, requests_per_s=2.2, prompt_tokens=1200,
-            generation_tokens=700, running=30, kv_cache=0.6, ttft_s=0.3, itl_s=0.02,
+            generation_tokens=700, kv_cache=0.6, ttft_s=0.3, itl_s=0.02,
         ),
         slots=(Slot("h100-1", (4, 5)),),
         model="deepseek-ai/DeepSeek-R1-Distill-Llama-70B",
@@ -270,7 +270,7 @@ APPS = (
         why="five instances of a MIG device, which has no utilisation of its own",
         load=Load(
             gpu=0.8, trough=0.5, requests_per_s=1.5, prompt_tokens=300, generation_tokens=60,
-            running=6, kv_cache=0.3, ttft_s=0.06, itl_s=0.012,
+            kv_cache=0.3, ttft_s=0.06, itl_s=0.012,
         ),
         slots=_singles("mig", 0, 1, 2, 3, 4),
         model="Qwen/Qwen2.5-0.5B-Instruct",
@@ -284,7 +284,7 @@ APPS = (
         "llama-8b-staging",
         why="neither production nor development",
         load=Load(
-            gpu=0.4, trough=0.3, weekend=0.4, requests_per_s=0.5, running=4, kv_cache=0.15,
+            gpu=0.4, trough=0.3, weekend=0.4, requests_per_s=0.5, kv_cache=0.15,
         ),
         slots=_singles("l40s", 2),
         model="meta-llama/Llama-3.1-8B-Instruct",

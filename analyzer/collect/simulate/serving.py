@@ -9,14 +9,12 @@ from functools import partial
 import numpy as np
 
 from analyzer.collect.simulate.fleet import Fleet, Pod
-from analyzer.collect.simulate.load import generator
+from analyzer.collect.simulate.load import ITL_SPREAD, TTFT_SPREAD, generator
+from analyzer.collect.simulate.models import BLOCK, SHARE, blocks
 from analyzer.collect.simulate.raw import Clock, Floats, RawSeries, Values, constant
 
 TTFT_BOUNDS_S = (0.02, 0.06, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 40.0, float("inf"))
 ITL_BOUNDS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, float("inf"))
-TTFT_SPREAD = 2.5
-ITL_SPREAD = 4.0
-"""Shapes of log-logistic latencies: the share under ``b`` is 1 / (1 + (median / b) ** spread)."""
 FINISHED = {"stop": 0.84, "length": 0.14, "abort": 0.02}
 PREEMPTS_ABOVE = 0.95
 PREEMPTIONS_PER_S = 0.02
@@ -53,7 +51,7 @@ class Answering:
 
     @property
     def running(self) -> Floats:
-        return self.pod.app.load.running * self.demand
+        return self.pod.app.load.running(self.demand)
 
     @property
     def waiting(self) -> Floats:
@@ -145,7 +143,7 @@ def _finished(answering: Answering) -> Variants:
 
 
 def _ttft(answering: Answering) -> Variants:
-    queued = answering.waiting / (1 + answering.pod.app.load.running)
+    queued = answering.waiting / (1 + answering.running)
     median_s = answering.pod.app.load.ttft_s * (1 + 6 * queued)
     for bound_s in TTFT_BOUNDS_S:
         yield {"le": _le(bound_s)}, answering.under(bound_s, median_s, TTFT_SPREAD, 1.0)
@@ -153,7 +151,7 @@ def _ttft(answering: Answering) -> Variants:
 
 def _itl(answering: Answering) -> Variants:
     load = answering.pod.app.load
-    median_s = load.itl_s * (0.7 + 0.3 * answering.demand)
+    median_s = load.between_tokens_s(answering.demand)
     for bound_s in ITL_BOUNDS_S:
         yield (
             {"le": _le(bound_s)},
@@ -166,15 +164,18 @@ def _le(bound_s: float) -> str:
 
 
 def _cache_config(answering: Answering) -> Variants:
-    blocks = generator(answering.fleet.seed, "blocks", answering.pod.app.name)
     labels = {
-        "block_size": "16",
-        "num_gpu_blocks": str(int(blocks.integers(4_000, 40_000))),
-        "gpu_memory_utilization": "0.9",
+        "block_size": str(BLOCK),
+        "num_gpu_blocks": str(blocks(answering.pod)),
+        "gpu_memory_utilization": str(SHARE),
         "cache_dtype": "auto",
         "enable_prefix_caching": "True",
     }
     yield labels, constant(1.0, answering.times_s)
+
+
+def _cache_tokens(answering: Answering) -> Variants:
+    yield {}, constant(float(BLOCK * blocks(answering.pod)), answering.times_s)
 
 
 _RUNNING = _gauge(lambda pod: pod.whole(pod.running, "running"))
@@ -197,6 +198,7 @@ _SGLANG: dict[str, Show] = {
     "num_running_reqs": _RUNNING,
     "num_queue_reqs": _WAITING,
     "token_usage": _KV_CACHE,
+    "max_total_num_tokens": _cache_tokens,
     "prompt_tokens_total": _gauge(Answering.prompt_tokens),
     "generation_tokens_total": _gauge(Answering.generation_tokens),
     "time_to_first_token_seconds_bucket": _ttft,

@@ -20,6 +20,11 @@ from analyzer.collect.store import Matcher, Query
             "sum(increase(vllm:prompt_tokens_total[604799999ms]))",
         ),
         (
+            Query("x", "increase", ("pod", "why"), summed=("why",)),
+            300,
+            "sum without (why) (max by (pod, why) (increase(x[299999ms])))",
+        ),
+        (
             Query("x", "count", ("pod",)),
             300,
             "max by (pod) (count_over_time(x[299999ms]))",

@@ -68,6 +68,16 @@ def test_a_split_answer_equals_the_unsplit_one(urls, over, across, whole):
         )
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["steps", "whole"])
+def test_parts_that_are_summed_are_summed_when_split(urls, whole):
+    query = Query("DCGM_X", "max", ("gpu", "pod"), summed=("gpu",))
+    generous, stingy = (answers(url, query, whole) for url in urls)
+    assert {labels[0] for labels in generous} == {("pod", "0"), ("pod", "1")}
+    assert generous.keys() == stingy.keys()
+    for labels, expected in generous.items():
+        np.testing.assert_allclose(stingy[labels], expected, rtol=1e-6)
+
+
 def test_the_stingy_server_does_refuse_the_unsplit_question(urls):
     question = {"query": "max(max_over_time(DCGM_X[28799999ms]))", "time": WINDOW.end.timestamp()}
     whole = [requests.get(f"{url}/api/v1/query", question, timeout=30) for url in urls]

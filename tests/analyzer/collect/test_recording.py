@@ -6,6 +6,7 @@ import base64
 import contextlib
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,30 @@ import pytest
 
 from analyzer.collect import recording
 from analyzer.errors import BadAnswer, GpuThriftError
-from analyzer.model import Snapshot
-from tests.builders import gpu_use, node_class, notice, pool, serving, snapshot, window, workload
+from analyzer.model import (
+    UNTOLD,
+    Cache,
+    Node,
+    Placed,
+    Requirement,
+    Snapshot,
+    Taint,
+    Toleration,
+)
+from tests.builders import (
+    gpu_use,
+    key,
+    node_class,
+    notice,
+    pool,
+    serving,
+    snapshot,
+    window,
+    workload,
+)
 
 SPAN = window(1)
+LATER = ("kv_peak", "speaking", "finished", "prompted", "generated")
 
 
 def full() -> Snapshot:
@@ -32,7 +53,42 @@ def full() -> Snapshot:
         ),
         use=(gpu_use(span=SPAN, allocated=odd, observed=odd, work=odd / 7, node=node),),
         pools=(pool(span=SPAN, present=holes, node=node),),
-        serving=(serving(span=SPAN, kv_cache=holes, requests=3.0, ttft_p95_s=None),),
+        serving=(
+            replace(
+                serving(span=SPAN, kv_cache=holes, requests=3.0, ttft_p95_s=None),
+                **dict.fromkeys(LATER, holes),
+                cache=Cache(442_416, 0.9, "auto"),
+            ),
+        ),
+        nodes=(
+            Node(
+                "main",
+                "a100-1",
+                node,
+                {"cpu": 95.5, "memory": 2.0**40, "pods": 110.0, "nvidia.com/gpu": 8.0},
+                8.0,
+                {"zone": "a"},
+                (Taint("gpu", "yes", "NoExecute"), Taint("spot")),
+                schedulable=False,
+            ),
+            Node("main", "bare", node_class(), {}, 0.0),
+        ),
+        placed=(
+            Placed(
+                key("chat"),
+                "chat-0",
+                "a100-1",
+                {"cpu": 0.25, "nvidia.com/gpu": 2.0},
+                daemon=True,
+                terms=(
+                    (Requirement("zone", "In", ("a", "b")), Requirement("spot", "DoesNotExist")),
+                    (Requirement("cpus", "Gt", ("8",)),),
+                ),
+                tolerations=(Toleration(exists=True), Toleration("gpu", "yes", "NoExecute")),
+                pinned="a local volume",
+            ),
+            Placed(key("chat"), "chat-1", "bare", {}),
+        ),
         notices=(notice(),),
         failed={"west": "no answer"},
     )
@@ -63,7 +119,8 @@ def refused(path: Path) -> str:
 class TestRoundTrip:
     def test_facts_come_back_equal(self, file: Path) -> None:
         made, found = full(), recording.load(file)
-        for name in ("taken_at", "window", "clusters", "workloads", "notices", "failed"):
+        names = ("taken_at", "window", "clusters", "workloads", "notices", "failed")
+        for name in (*names, "nodes", "placed"):
             assert getattr(found, name) == getattr(made, name)
 
     def test_arrays_come_back_bit_for_bit(self, file: Path) -> None:
@@ -71,7 +128,7 @@ class TestRoundTrip:
         groups = {
             "use": ("allocated", "observed", "work"),
             "pools": ("present", "allocated"),
-            "serving": ("running", "waiting", "waiting_peak", "kv_cache"),
+            "serving": ("running", "waiting", "waiting_peak", "kv_cache", *LATER),
         }
         for group, names in groups.items():
             (before,), (after,) = getattr(made, group), getattr(found, group)
@@ -80,10 +137,24 @@ class TestRoundTrip:
                 assert getattr(after, name).tobytes() == getattr(before, name).tobytes()
         assert found.use[0].node_class == made.use[0].node_class
         assert found.serving[0].requests == 3.0
+        assert found.serving[0].cache == Cache(442_416, 0.9, "auto")
 
     def test_the_same_snapshot_gives_the_same_bytes(self, file: Path, tmp_path: Path) -> None:
         recording.save(recording.load(file), tmp_path / "again")
         assert (tmp_path / "again").read_bytes() == file.read_bytes()
+
+    def test_what_earlier_versions_did_not_write_is_not_known(self, file: Path) -> None:
+        document = json.loads(gzip.decompress(file.read_bytes()))
+        for name in ("nodes", "placed"):
+            del document[name]
+        for name in (*LATER, "cache"):
+            del document["serving"][0][name]
+        del document["workloads"][0]["server"]
+        file.write_bytes(gzip.compress(json.dumps(document).encode()))
+        found = recording.load(file)
+        assert (found.nodes, found.placed, found.serving[0].cache) == ((), (), UNTOLD)
+        assert [getattr(found.serving[0], name) for name in LATER] == [None] * 5
+        assert found.workloads[0].server == {}
 
     def test_an_empty_snapshot_comes_back(self, tmp_path: Path) -> None:
         recording.save(snapshot(SPAN), tmp_path / "empty")
@@ -149,10 +220,50 @@ class TestRefused:
             {"serving": [{"running": 1}]},
             {"notices": [{"unheard": "of"}]},
             {"failed": 3},
+            {"nodes": None},
+            {"nodes": [{"name": "a"}]},
+            {"placed": 1},
+            {"placed": [{}]},
         ],
     )
     def test_a_field_of_another_kind(self, file: Path, changes: dict[str, Any]) -> None:
         assert "damaged recording" in refused(changed(file, **changes))
+
+    @pytest.mark.parametrize(
+        ("group", "name", "value"),
+        [
+            ("nodes", "name", 5),
+            ("nodes", "gpus", None),
+            ("nodes", "gpus", True),
+            ("nodes", "gpus", "8"),
+            ("nodes", "allocatable", {"cpu": "8"}),
+            ("nodes", "allocatable", {"cpu": None}),
+            ("nodes", "allocatable", [8]),
+            ("nodes", "schedulable", 1),
+            ("nodes", "taints", [{"unheard": "of"}]),
+            ("nodes", "taints", [{"key": 1}]),
+            ("nodes", "node_class", {}),
+            ("placed", "workload", {"name": "a"}),
+            ("placed", "daemon", "no"),
+            ("placed", "requests", {"cpu": False}),
+            ("placed", "terms", [{"key": "a"}]),
+            ("placed", "terms", [[{"key": "a", "operator": "In", "values": "ab"}]]),
+            ("placed", "terms", [[{"key": "a", "operator": "In", "values": [1]}]]),
+            ("placed", "tolerations", [{"key": "a"}]),
+            ("placed", "tolerations", [{"key": "a", "exists": "yes"}]),
+            ("placed", "pinned", None),
+            ("serving", "speaking", 4),
+            ("serving", "finished", "AAAA"),
+            ("serving", "cache", None),
+            ("serving", "cache", {"tokens": "many"}),
+            ("serving", "cache", {"data_type": 8}),
+            ("workloads", "server", {"tensor-parallel-size": 2}),
+        ],
+    )
+    def test_a_value_of_another_kind(self, file: Path, group: str, name: str, value: Any) -> None:
+        document = json.loads(gzip.decompress(file.read_bytes()))
+        document[group][0][name] = value
+        assert "damaged recording" in refused(changed(file, **{group: document[group]}))
 
     @pytest.mark.parametrize(
         "text", ["", "AAAA", "!!!!", base64.b64encode(bytes(44)).decode(), "AAA"]

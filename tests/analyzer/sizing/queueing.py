@@ -69,9 +69,10 @@ def arrivals(
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a run showed. Arrays hold one element a step: ``kv`` and ``kv_peak`` of the fullest
-    replica (0-1) and ``kv_mean`` of all, ``lean`` the fullest of the run over all, ``running`` and ``waiting`` requests of all, ``queue`` the most that waited,
-    ``generated`` tokens, ``finished`` requests. ``waited_s`` is each request's time in the queue;
-    ``minutes_kv`` the fullest replica's mean of each minute."""
+    replica (0-1) and ``kv_mean`` of all, ``lean`` the fullest of the run over all, ``running`` and
+    ``waiting`` requests of all, ``queue`` the most that waited, ``generated`` tokens, ``finished``
+    requests. ``waited_s`` is each request's time in the queue; ``minutes_kv`` the fullest
+    replica's mean of each minute."""
 
     kv: Floats
     kv_peak: Floats

@@ -133,6 +133,52 @@ def test_the_idle_deployment_finishes_no_request(shown: Exposition) -> None:
         assert np.ptp(one.values) == 0
 
 
+def test_requests_at_work_are_those_that_the_tokens_take_time_for(shown: Exposition) -> None:
+    # Little: tokens a second times the mean time of one. A log-logistic of shape 4 has a mean of
+    # pi/4 / sin(pi/4) medians; 34 ms is the median at the peak, 70 % of it without load.
+    for one in of(shown, "vllm:generation_tokens_total", "pod", "llama-70b"):
+        pod = one.labels["pod"]
+        [running] = of(shown, "vllm:num_requests_running", "pod", pod)
+        [usage] = of(shown, "vllm:kv_cache_usage_perc", "pod", pod)
+        grown = np.diff(one.values)
+        a_second = grown[grown >= 0].sum() / (60 * (grown >= 0).sum())
+        demand = (usage.values.mean() / 0.68) ** (1 / 0.8)
+        each_s = 0.034 * (0.7 + 0.3 * demand) * (np.pi / 4) / np.sin(np.pi / 4)
+        assert running.values.mean() == pytest.approx(a_second * each_s, rel=0.05)
+
+
+def test_caches_hold_what_the_model_leaves_of_the_memory(shown: Exposition) -> None:
+    tokens = {
+        one.labels["pod"]: int(one.labels["num_gpu_blocks"]) * int(one.labels["block_size"])
+        for one in shown.series("vllm:cache_config_info")
+    }
+    # 0.9 of 22.5 GiB (L4) less 13.5 GiB of weights and 1 GiB for the rest leaves 5.74 GiB; a token
+    # takes 2 x 32 layers x 8 heads x 128 x 2 bytes = 128 KiB.
+    [mistral] = {size for pod, size in tokens.items() if pod.startswith("mistral-7b-production")}
+    assert mistral == pytest.approx(5.74 * 2**20 / 128, rel=0.005)
+    # 0.9 of 80 GiB (A100) less 32.85 GiB of weights in FP8 and 1.5 GiB leaves 37.65 GiB on each of
+    # two; a token takes 2 x 80 x 4 x 128 x 2 bytes = 160 KiB on each.
+    [llama] = {size for pod, size in tokens.items() if pod.startswith("llama-70b")}
+    assert llama == pytest.approx(37.65 * 2**20 / 160, rel=0.005)
+
+
+def test_every_cache_has_room_for_the_requests_at_work(fleet: Fleet, shown: Exposition) -> None:
+    """A request holds its prompt and, on average, half of what it will generate."""
+    sizes = {
+        one.labels["pod"]: int(one.labels["num_gpu_blocks"]) * int(one.labels["block_size"])
+        for one in shown.series("vllm:cache_config_info")
+    } | {
+        one.labels["pod"]: float(one.values[0])
+        for one in shown.series("sglang:max_total_num_tokens")
+    }
+    loads = {pod.name: pod.app.load for pod in fleet.pods}
+    for pod, tokens in sizes.items():
+        load = loads[pod]
+        busiest = float(load.running(np.ones(1))[0])
+        held = busiest * (load.prompt_tokens + load.generation_tokens / 2)
+        assert held <= load.kv_cache * tokens, pod
+
+
 def test_a_crash_resets_the_counters_of_one_pod(shown: Exposition) -> None:
     falls = {
         one.labels["pod"]: int((np.diff(one.values) < 0).sum())

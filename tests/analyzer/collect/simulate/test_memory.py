@@ -44,8 +44,9 @@ def steps(query: Query, *raw: RawSeries) -> dict[tuple[tuple[str, str], ...], li
         ("count", [3, 1, 1]),
         ("max", [60, 7, 8]),
         ("last", [60, 7, 8]),
-        # One sample alone has not grown; 10 to 20 to 60 has, by 50.
-        ("increase", [50, NAN, NAN]),
+        # One sample alone has not grown; 10 to 20 to 60 has, by 50 in 240 s. At that rate the
+        # counter stood at 0 only 48 s earlier, so the 60 s before it are not all added: 50 x 1.2.
+        ("increase", [60, NAN, NAN]),
     ],
 )
 def test_a_step_takes_the_sample_on_its_end_and_leaves_the_one_on_its_start(
@@ -77,16 +78,21 @@ def test_a_series_without_samples_in_the_window_gives_no_result() -> None:
 
 
 def test_growth_counts_the_value_after_a_reset_whole_and_nothing_from_outside() -> None:
-    # Inside (0, 900]: 40 to 70 is 30, then a reset to 5, then 5 to 25 is 20: 55. The 10 before
-    # the window and the 1000 after it count for nothing.
+    # Inside (0, 900]: 40 to 70 is 30, then a reset to 5, then 5 to 25 is 20: 55 in 420 s. The 10
+    # before the window and the 1000 after it count for nothing. Samples are 140 s apart: the gap
+    # of 60 s before them is bridged, of the 420 s after them half an interval, 70 s.
     counter = series(
         {0: 10, 60: 40, 120: 70, 420: 5, 480: 25, 901: 1000}, dtype=np.float64, pod="c"
     )
     query = Query("m", "increase", ("pod",))
     [sample] = MemoryStore([counter], "here").whole(query, WINDOW)
-    assert (dict(sample.labels), sample.value) == ({"pod": "c"}, 55)
-    # By step: 30 in the first; 20 in the second, whose first sample has no one before it there.
-    np.testing.assert_array_equal(steps(query, counter)[("pod", "c"),], [30, 20, NAN])
+    assert dict(sample.labels) == {"pod": "c"}
+    assert sample.value == pytest.approx(55 * (420 + 60 + 70) / 420, rel=1e-5)
+    # By step, both with 60 s between samples. The first: 30, the 60 s before, 30 s of those after.
+    # The second: 20, 15 s before (5 at a rate of 20 a minute), 30 s of those after.
+    np.testing.assert_allclose(
+        steps(query, counter)[("pod", "c"),], [30 * 150 / 60, 20 * 105 / 60, NAN], rtol=1e-4
+    )
 
 
 def test_resets_are_seen_series_by_series() -> None:
@@ -94,7 +100,22 @@ def test_resets_are_seen_series_by_series() -> None:
     one = series({60: 100, 120: 10}, dtype=np.float64, pod="a")
     two = series({60: 10, 120: 10}, dtype=np.float64, pod="b")
     [sample] = MemoryStore([one, two], "here").whole(Query("m", "increase", (), "sum"), WINDOW)
-    assert sample.value == 10
+    # 10 in a minute and nothing; the minute before counts, and half of one after.
+    assert sample.value == pytest.approx(10 * 150 / 60, rel=1e-4)
+
+
+def test_parts_are_summed_after_duplicates_are_merged() -> None:
+    # Two reasons, each told twice: 3 + 5 in the first step, 4 in the second, none in the third.
+    raw = [
+        series({10: 3, 310: 4}, reason="stop", replica="a", pod="p"),
+        series({20: 3}, reason="stop", replica="b", pod="p"),
+        series({10: 5}, reason="length", replica="a", pod="p"),
+        series({10: 7}, reason="stop", replica="a", pod="q"),
+    ]
+    query = Query("m", "last", ("pod", "reason"), "max", summed=("reason",))
+    found = steps(query, *raw)
+    np.testing.assert_array_equal(found[("pod", "p"),], [8, 4, NAN])
+    np.testing.assert_array_equal(found[("pod", "q"),], [7, NAN, NAN])
 
 
 def test_whole_folds_the_window_as_one_span() -> None:
@@ -105,8 +126,8 @@ def test_whole_folds_the_window_as_one_span() -> None:
 
     # 10, 20, 60, 7, 8 lie in the window.
     assert [value(over) for over in ("avg", "count", "max", "last")] == [21, 5, 60, 8]
-    # 10 to 20 to 60 is 50, the reset to 7 counts 7, 7 to 8 is 1.
-    assert value("increase") == 58
+    # 10 to 20 to 60 is 50, the reset to 7 counts 7, 7 to 8 is 1; the 60 s before are bridged.
+    assert value("increase") == pytest.approx(58 * 900 / 840, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,13 @@ EXACT = [
     Query(
         "vllm:kv_cache_usage_perc", "max", ("namespace",), "max", (Matcher("pod", "l.*-.+", "=~"),)
     ),
-]
+    Query("vllm:prompt_tokens_total", "increase", ("pod", "model_name")),
+    Query("vllm:request_success_total", "increase", ("finished_reason",), "sum"),
+    Query(
+        "vllm:request_success_total", "increase", ("pod", "finished_reason"),
+        summed=("finished_reason",),
+    ),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,8 @@ def promql(query: Query, span_ms: int) -> str:
         name = ""
     selector = f"{name}{{{','.join(conditions)}}}[{span_ms}ms]"
     fold = "increase" if query.over == "increase" else f"{query.over}_over_time"
-    return f"{query.across} by ({','.join(query.by)}) ({fold}({selector}))"
+    merged = f"{query.across} by ({','.join(query.by)}) ({fold}({selector}))"
+    return f"sum without ({','.join(query.summed)}) ({merged})" if query.summed else merged
 
 
 def ask(url: str, path: str, **params: str | float) -> list[dict]:
@@ -123,20 +130,6 @@ def test_the_whole_window_is_what_prometheus_says(url: str, query: Query) -> Non
     )
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        Query("vllm:prompt_tokens_total", "increase", ("pod", "model_name")),
-        Query("vllm:request_success_total", "increase", ("finished_reason",), "sum"),
-    ],
-    ids=str,
-)
-def test_growth_over_the_window_is_within_a_hundredth_across_a_crash(
-    url: str, query: Query
-) -> None:
-    crashed = [one for one in RAW if one.name == query.metric and (np.diff(one.values) < 0).any()]
-    assert crashed
-    found = MemoryStore(RAW, "here").whole(query, DAY)
-    assert {frozenset(one.labels.items()): one.value for one in found} == pytest.approx(
-        instant(url, query), rel=0.01
-    )
+@pytest.mark.parametrize("name", ["vllm:prompt_tokens_total", "vllm:request_success_total"])
+def test_counters_that_are_compared_are_reset_by_a_crash(name: str) -> None:
+    assert any((np.diff(one.values) < 0).any() for one in RAW if one.name == name)
