@@ -74,7 +74,7 @@ BAD = {
     "[environment]\nzzz = 1": "[environment] zzz: unknown key; accepted here: development, labels, "
     "production, staging",
     '"a\\nb" = 1': '"a\\nb": unknown key; accepted here: analysis, clusters, environment, '
-    "jobs, leadership, ledger, metrics, pricing, slack, sleep, verdict, web",
+    "jobs, leadership, ledger, metrics, pricing, sizing, slack, sleep, verdict, web",
     "[sleep]\nenvironments = ['production']": "[sleep] environments: expected a list of "
     '"development" or "staging", got "production" as entry 0',
     "[sleep]\nwhen_still_busy = 'wait'": "[sleep] when_still_busy: expected "
