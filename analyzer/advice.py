@@ -75,9 +75,10 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What advice frees. ``worth_usd_per_month`` is what the freed GPU-hours cost;
-    ``usd_per_month`` is how much of it the bill would lose: only ``nodes_freed`` whole nodes that
-    can leave, or a lower price, make it smaller. Negative where advice costs."""
+    """What advice frees. ``worth_usd_per_month`` is what the freed GPU-hours cost, less what is
+    needed in their place; ``usd_per_month`` is by how much the bill would fall: by the
+    ``nodes_freed`` that can leave whole, less what is needed instead. None where nodes are not
+    known, negative where advice costs more than it frees."""
 
     gpu_hours_per_week: float
     worth_usd_per_month: float | None = None
@@ -135,10 +136,12 @@ NONE = Advice()
 @dataclass(frozen=True, slots=True)
 class Savings:
     """What all plans together free; no GPU counts twice. ``nodes_bound`` is the most nodes that
-    any packing could free, None where nodes are not known."""
+    any packing could free, None where nodes are not known; ``nodes_freed_at_night`` leave while
+    development sleeps, beside those that leave for good."""
 
     gpu_hours_per_week: float
     worth_usd_per_month: float | None
     usd_per_month: float | None
     nodes_freed: int | None
     nodes_bound: int | None = None
+    nodes_freed_at_night: int | None = None

@@ -48,6 +48,14 @@ class ReplicasConfig(Section):
             "Share of five-minute steps with a request waiting above which no replica is given up.",
         ),
     )
+    certainty: float = field(
+        default=0.9,
+        metadata=about(
+            Number(0, 0.999),
+            "Probability with which nothing waits in as many days to come either, judged by how "
+            "much the highest days differ; 0 replays only what was seen.",
+        ),
+    )
     busy: float = field(
         default=0.9,
         metadata=about(

@@ -74,6 +74,27 @@ def of_reach(demand: Demand, share: float, most_rate: float) -> Reason:
     return _level(-beyond, -1.25, -2.0), f"{beyond:.2g} times the tokens a replica was seen to make"
 
 
+def of_room(multiple: float) -> Reason:
+    """How many times the tokens that are needed fit."""
+    return _level(multiple, 1.5, 1.0), f"room for {multiple:.1f} times the tokens needed"
+
+
+def of_pace(expected_s: float, objective_s: float) -> Reason:
+    """Never high: the floor is reached by no server, and the time to the first token is not
+    known."""
+    level: Level = "medium" if expected_s <= 0.9 * objective_s else "low"
+    return level, (
+        f"at least {expected_s * 1000:.0f} ms a token with the most seen at once, "
+        f"{objective_s * 1000:.0f} ms accepted"
+    )
+
+
+def of_formula(ratio: float) -> Reason:
+    """How the cache that the server told compares with what the formula makes of this GPU."""
+    level = _level(-abs(ratio - 1), -0.15, -0.3)
+    return level, f"its cache now is {ratio:.2f} times what the formula gives"
+
+
 def _level(value: float, high: float, medium: float) -> Level:
     # NaN, for which every comparison is false, ends as low.
     if value >= high:

@@ -22,8 +22,10 @@ MINUTES = STEP_S / 60
 HEARD = 0.9
 """Part of the replicas that must be heard in a step; of fewer than ten, all."""
 
+CERTAINTY = 0.9
+"""With which what the coming days may bring is told where nothing else is asked for."""
 _NOTHING = 1e-3
-_APART = 0.5
+_APART = 0.3
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
 requests are sent at random: 0.3 to 0.5 in simulations, so that this counts as all."""
 _DAY_STEPS = 86_400 // STEP_S
@@ -77,20 +79,22 @@ class Demand:
         apart = float(np.maximum(self.kv - self.level, 0).sum())
         return min(1.0, apart / over / _APART) if over > 0 else 0.0
 
-    def surge(self) -> float:
+    def surge(self, certainty: float = CERTAINTY) -> float:
         """How much higher the coming days may go than the highest of these: at least 1.
 
         The loads of the highest days are taken to follow a power law whose exponent is read from
         the first and the third of them (Hill's estimator); this is the level that as many days
-        again stay below with a probability of 90 %. 1 with fewer than three days.
+        again stay below with the probability ``certainty`` (0-1; 0 expects nothing beyond what was
+        seen). 1 with fewer than three days.
         """
         load = self.replicas * self.level
         days = self.at // _DAY_STEPS
         tops = np.sort([load[days == day].max() for day in np.unique(days)])[::-1]
-        if tops.size < 3 or tops[2] <= 0:
+        if certainty <= 0 or tops.size < 3 or tops[2] <= 0:
             return 1.0
         tail = float(np.log(tops[0] / tops[2])) / 1.5
-        return max(1.0, float(tops[2] / tops[0] * np.exp(tail * np.log(3 / 0.1))))
+        beyond = float(np.exp(tail * np.log(3 / (1 - min(certainty, 0.999)))))
+        return max(1.0, float(tops[2] / tops[0]) * beyond)
 
 
 def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:

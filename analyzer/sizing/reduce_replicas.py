@@ -12,7 +12,8 @@ from analyzer.advice import Fact, Recommendation, Refusal, Replay, Saving, Trial
 from analyzer.config.sizing import ReplicasConfig
 from analyzer.sizing import confidence
 from analyzer.sizing.case import STEP_H, WEEK_H, Case
-from analyzer.sizing.demand import Demand, observe
+from analyzer.sizing.demand import Demand
+from analyzer.sizing.evidence import proven, strained
 from analyzer.sizing.money import per_month
 from analyzer.sizing.replay import Target, pace_of, replay
 
@@ -80,64 +81,20 @@ def target_of(case: Case, config: ReplicasConfig, itl_p95: timedelta, demand: De
         busy=config.busy,
         itl_p95=itl_p95,
         at_once=max(at_once, 1.0),
+        certainty=config.certainty,
     )
 
 
 def _demand(case: Case, config: ReplicasConfig) -> Demand | Refusal:
     """What the replay is made from, or why there is none."""
-    count, lacking = case.replicas, case.missing(ACTION)
-    if lacking:
-        return lacking
-    if count is None or not case.per_replica:
-        return Refusal(ACTION, "no-replicas", "nothing tells how many replicas it has")
+    demand = proven(case, ACTION)
+    if isinstance(demand, Refusal):
+        return demand
+    count = case.replicas or 0
     if count <= config.at_least:
         few = f"{count} replica{'' if count == 1 else 's'}"
         return Refusal(ACTION, "fewest", f"it has {few}, the fewest that are advised")
-    if case.serving is None:
-        reason = "no inference metrics: whether requests wait is not known"
-        return Refusal(ACTION, "no-inference-metrics", reason)
-    demand = observe(list(case.use), case.serving, case.per_replica)
-    return _unproven(case, demand) or _queued(case, config, demand) or demand
-
-
-def _unproven(case: Case, demand: Demand) -> Refusal | None:
-    needed = case.floor.history.total_seconds() / 3600
-    if not demand.span * STEP_H >= needed - min(1.0, 0.1 * needed):
-        reason = (
-            f"only {demand.span * STEP_H:.1f} h on the GPU model it has now, "
-            f"at least {needed:g} h needed"
-        )
-        return Refusal(ACTION, "short-history", reason)
-    if not demand.coverage >= case.floor.coverage:
-        reason = (
-            f"inference metrics of all replicas cover {demand.coverage:.1%} of its time, "
-            f"at least {case.floor.coverage:.0%} needed"
-        )
-        return Refusal(ACTION, "low-serving-coverage", reason)
-    if demand.at.size * STEP_H < needed / 7:
-        reason = (
-            f"load was seen in {demand.at.size * STEP_H:.1f} h only, at least {needed / 7:.3g} h "
-            "needed: time without any proves nothing"
-        )
-        return Refusal(ACTION, "little-load", reason)
-    return None
-
-
-def _queued(case: Case, config: ReplicasConfig, demand: Demand) -> Refusal | None:
-    waited = float((demand.queue >= 1).mean())
-    if waited > config.queue_share:
-        reason = (
-            f"requests waited in {waited:.1%} of five-minute steps already, "
-            f"at most {config.queue_share:.2g} of them allowed"
-        )
-        return Refusal(ACTION, "queue", reason)
-    preempted = case.serving.preemptions if case.serving else None
-    if preempted:
-        reason = f"{preempted:,.0f} requests were put back because the KV cache was full"
-        return Refusal(ACTION, "preemptions", reason)
-    if case.figures.verdict.name == "saturated":
-        return Refusal(ACTION, "saturated", f"it is saturated: {case.figures.verdict.reason}")
-    return None
+    return strained(case, demand, config.queue_share, ACTION) or demand
 
 
 def _smallest(count: int, least: int, meets: Callable[[int], bool]) -> int:
@@ -208,7 +165,7 @@ def _evidence(case: Case, config: ReplicasConfig, demand: Demand) -> dict[str, F
         "load_hours": round(demand.minutes / 60, 2),
         "gap_hours": round(demand.gaps * STEP_H, 2),
         "zero_rate_hours": round(demand.zeros * STEP_H, 2),
-        "expected_surge": round(demand.surge(), 3),
+        "expected_surge": round(demand.surge(config.certainty), 3),
         "kv_cache_p95_below": config.kv_p95,
         "saturated_at": config.saturated_at,
         "saturated_share_allowed": config.saturated_share,

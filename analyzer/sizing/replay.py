@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from statistics import NormalDist
 
 import numpy as np
 
 from analyzer.advice import Replay, Trial
-from analyzer.sizing.demand import MINUTES, Demand, Floats
+from analyzer.sizing.demand import CERTAINTY, MINUTES, Demand, Floats
 
 _HOUR_STEPS = 12
+_TURNS = 4
+"""Times that a replica's requests are others within a step: they stay for a minute or so."""
 _FULL = 99.0
 """Stands for what grows without end, so that it can be averaged."""
 
@@ -27,7 +30,7 @@ class Target:
     fullest replica's KV cache, ``saturated_share`` (0-1) of minutes may be above the second;
     ``busy`` (0-1) is the most GPU work where no tokens tell how requests share a GPU, ``itl_p95``
     the most time between tokens (zero: any), ``at_once`` requests that one replica runs at a
-    time."""
+    time; ``certainty`` (0-1) with which nothing is to wait in the coming days either."""
 
     kv_p95: float = 0.8
     saturated_at: float = 0.9
@@ -35,6 +38,7 @@ class Target:
     busy: float = 0.9
     itl_p95: timedelta = timedelta(0)
     at_once: float = 256.0
+    certainty: float = CERTAINTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def replay(
     demand: Demand, counts: Iterable[int], target: Target, itl_p95_s: float | None = None
 ) -> Replay:
     """A trial for each of ``counts``. ``itl_p95_s`` is the time between tokens now."""
-    stage = _Stage(demand, target, pace_of(demand), demand.surge(), itl_p95_s)
+    stage = _Stage(demand, target, pace_of(demand), demand.surge(target.certainty), itl_p95_s)
     gaps, zeros = demand.gaps * MINUTES, demand.zeros * MINUTES
     return Replay(demand.minutes, gaps, zeros, tuple(stage.trial(n) for n in counts))
 
@@ -108,11 +112,10 @@ class _Stage:
         longer = self._longer(share)
         # Whoever waited would have run, had there been room.
         grown = share * longer * (1 + demand.waiting / np.maximum(demand.running, 1))
-        # What chance adds grows with the root: four times the requests crowd twice as much.
-        crowd = grown ** (1 - demand.chance() / 2)
         level = demand.level * grown
-        kv = level + (demand.kv - demand.level) * crowd
-        peak = level + (demand.kv_peak - demand.level) * crowd
+        crowd = self._crowd(grown, count)
+        kv = level + (demand.kv - demand.level) * crowd[0]
+        peak = level + (demand.kv_peak - demand.level) * crowd[1]
         # The most requests at one time are to their mean as the fullest cache is to its mean.
         swing = np.clip(peak / np.maximum(level, 1e-9), 1, 10)
         together = demand.running / demand.replicas * grown / target.at_once
@@ -132,6 +135,22 @@ class _Stage:
             itl_p95_s=None if self.itl_p95_s is None else self.itl_p95_s * _quantile(longer, 0.95),
         )
         return replace(trial, broken=self._broken(trial, _quantile(full, 1)))
+
+    def _crowd(self, grown: Floats, count: int) -> tuple[Floats, Floats]:
+        """How much what chance adds to the fullest replica grows: to its mean of a step, and to
+        its highest.
+
+        Four times the requests crowd twice as much, and of fewer replicas the fullest stands out
+        less. Bursts that all replicas share grow as the load does.
+        """
+        chance, before = self.demand.chance(), float(np.median(self.demand.replicas))
+        crowd = grown ** (1 - chance / 2)
+        fewer = (
+            fullest_of(times * count) / fullest_of(times * before) if before > 1 else 1.0
+            for times in (1, _TURNS)
+        )
+        of_mean, of_peak = (crowd * (1 - chance + chance * min(part, 1.0)) for part in fewer)
+        return of_mean, of_peak
 
     def _longer(self, share: Floats) -> Floats:
         if self.pace is None:
@@ -164,6 +183,14 @@ class _Stage:
         if limit > 0 and trial.itl_p95_s is not None and trial.itl_p95_s > limit:
             return f"p95 between tokens {trial.itl_p95_s:.2g} s, objective {limit:g} s"
         return ""
+
+
+def fullest_of(number: float) -> float:
+    """By how many standard deviations the highest of so many normal values lies above their mean
+    (Blom's approximation)."""
+    if number <= 1:
+        return 0.0
+    return NormalDist().inv_cdf((number - 0.375) / (number + 0.25))
 
 
 def share_above(mean: Floats, peak: Floats, level: float) -> Floats:
