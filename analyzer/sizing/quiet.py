@@ -15,6 +15,9 @@ MEASURED = 0.9
 WORKS = 0.01
 """GPU work from which a step is in use: exporters round to whole percents."""
 
+_SINGLE = 1e-6
+"""What a figure kept in single precision may be off by."""
+
 _NOTHING = 1e-3
 
 
@@ -27,7 +30,11 @@ def measured(use: Sequence[GpuUse]) -> Mask:
     """Steps in which it held GPUs and nearly all of them were under measurement."""
     held = allocated(use)
     known = np.isfinite(_total((u.work for u in use), np.nan))
-    mask: Mask = (held > _NOTHING) & (_total(u.observed for u in use) >= MEASURED * held) & known
+    mask: Mask = (
+        (held > _NOTHING)
+        & (_total(u.observed for u in use) >= MEASURED * (1 - _SINGLE) * held)
+        & known
+    )
     return mask
 
 
@@ -44,7 +51,7 @@ def used(use: Sequence[GpuUse], serving: Serving | None) -> Mask:
     """Steps in which it held GPUs and was in use, or in which nothing proves that it was not."""
     held = allocated(use) > _NOTHING
     # NaN, for which every comparison is false, is in use.
-    idle = busy(use) < WORKS
+    idle = busy(use) < WORKS * (1 - _SINGLE)
     if serving is not None:
         idle &= ~unheard(serving) & ~asked(serving)
     mask: Mask = held & ~idle
