@@ -29,7 +29,8 @@ def _has_replicas(before: str, after: str, use: WorkloadUse) -> bool:
 
 
 def _has_gpu(_: str, after: str, use: WorkloadUse) -> bool:
-    return use.gpu_model == after
+    count, _, model = after.rpartition(" × ")
+    return use.gpu_model == model and (not count or use.workload.gpus_per_replica == int(count))
 
 
 def _shares(_: str, __: str, use: WorkloadUse) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 
@@ -16,7 +16,7 @@ from analyzer.pricing import PriceBook
 from analyzer.sizing.add_replicas import add_replicas
 from analyzer.sizing.bill import Bill, Plan
 from analyzer.sizing.case import Case, Floor
-from analyzer.sizing.models import Described, known
+from analyzer.sizing.models import Described, Known, Unknown, known
 from analyzer.sizing.money import per_month
 from analyzer.sizing.reduce_replicas import reduce_replicas
 from analyzer.sizing.remove import remove
@@ -25,6 +25,8 @@ from analyzer.sizing.sleep_overnight import sleep_overnight
 from analyzer.sizing.smaller_gpu import smaller_gpu
 from analyzer.sizing.use_spot import use_spot
 from analyzer.sleep.annotations import AWAKE, EXCLUDE, has_memory
+
+Answer = Recommendation | Refusal
 
 _WEIGHT = {"high": 1.0, "medium": 0.8, "low": 0.4}
 """How much a dollar of advice counts by confidence, when pieces of advice exclude each other."""
@@ -114,7 +116,7 @@ def cases_of(snapshot: Snapshot, analysis: Analysis, settings: Sizing) -> list[C
     ]
 
 
-def _model(figures: WorkloadUse, serving: Serving | None, settings: Sizing):
+def _model(figures: WorkloadUse, serving: Serving | None, settings: Sizing) -> Known | Unknown:
     gpus = figures.workload.gpus_per_replica or 0.0
     return known(figures.workload, serving, settings.described, gpus)
 
@@ -137,10 +139,10 @@ def _is_asked(rule: Action, settings: Sizing) -> bool:
     return rule in settings.config.rules
 
 
-def _asked(case: Case, settings: Sizing) -> list[Recommendation | Refusal]:
+def _asked(case: Case, settings: Sizing) -> list[Answer]:
     """What the rules that look at one workload alone say."""
     config = settings.config
-    rules = {
+    rules: dict[Action, Callable[[], Answer]] = {
         "add-replicas": lambda: add_replicas(case, config.replicas, settings.itl_p95),
         "reduce-replicas": lambda: reduce_replicas(case, config.replicas, settings.itl_p95),
         "smaller-gpu": lambda: smaller_gpu(case, config.smaller_gpu),
@@ -185,25 +187,22 @@ def _value(plan: Plan) -> float:
 
 
 def _groups(
-    shared: Mapping[WorkloadKey, Recommendation | Refusal], cases: Mapping[WorkloadKey, Case]
+    shared: Mapping[WorkloadKey, Answer], cases: Mapping[WorkloadKey, Case]
 ) -> list[list[Plan]]:
     """The plans of workloads that are to share GPUs, one list a group."""
     groups: dict[object, list[Plan]] = defaultdict(list)
     for key, answer in shared.items():
         if isinstance(answer, Recommendation):
-            groups[answer.evidence.get("group")].append(_plan(cases[key], answer))
+            group = key.cluster, answer.evidence.get("group")
+            groups[group].append(_plan(cases[key], answer))
     return [groups[name] for name in sorted(groups, key=str)]
 
 
-def _one(
-    shared: Mapping[WorkloadKey, Recommendation | Refusal], key: WorkloadKey
-) -> list[Recommendation | Refusal]:
+def _one(shared: Mapping[WorkloadKey, Answer], key: WorkloadKey) -> list[Answer]:
     return [shared[key]] if key in shared else []
 
 
-def _advice(
-    plans: Sequence[Plan], chosen: Plan | None, answers: Sequence[Recommendation | Refusal]
-) -> Advice:
+def _advice(plans: Sequence[Plan], chosen: Plan | None, answers: Sequence[Answer]) -> Advice:
     others = [plan for plan in plans if plan is not chosen]
     others.sort(key=_rank, reverse=True)
     first = [replace(chosen.advice, plan=True)] if chosen else []

@@ -95,6 +95,41 @@ def of_formula(ratio: float) -> Reason:
     return level, f"its cache now is {ratio:.2f} times what the formula gives"
 
 
+def of_idleness(case: Case) -> Reason:
+    """How sure it is that nothing was asked of it. In production a standby looks the same."""
+    use, serving = case.figures.utilisation, case.figures.serving
+    told = f"highest GPU work of five minutes {use.max if use else 0.0:.1%}"
+    if serving is None:
+        return "medium", f"{told}; no inference server tells of requests"
+    if serving.requests is None:
+        return "medium", f"{told}; 0 requests at work, those that finished are not counted"
+    if case.figures.environment == "production":
+        return "medium", f"{told}, {serving.requests:,.0f} requests; a standby looks the same"
+    return "high", f"{told}, {serving.requests:,.0f} requests"
+
+
+def of_prices(discount: float) -> Reason:
+    """Spot prices move from hour to hour: a large discount is left after a rise, a small one may
+    not be."""
+    return _level(discount, 0.4, 0.15), f"spot is {discount:.0%} below on-demand"
+
+
+def of_nights(weekdays: float, weekend_days: float) -> Reason:
+    """How often the same nights and weekends were seen to be quiet."""
+    level = _level(min(weekdays / 5, weekend_days / 2), 1.9, 0.9)
+    return level, f"{weekdays:.1f} weekdays and {weekend_days:.1f} days of weekends seen"
+
+
+def of_sharing(peak: float, limit: float, isolated: bool) -> Reason:
+    """How far GPU work stays below what there is of it. Time slices isolate nothing: who shares a
+    GPU with others feels their bursts, however little they do on average."""
+    level = _level(1 - peak / limit, 0.15, 0.05)
+    told = f"highest GPU work {peak:.0%} of a GPU, {limit:.0%} there"
+    if not isolated and level == "high":
+        return "medium", f"{told}, not isolated"
+    return level, told
+
+
 def _level(value: float, high: float, medium: float) -> Level:
     # NaN, for which every comparison is false, ends as low.
     if value >= high:

@@ -164,8 +164,8 @@ class _Stage:
             return f"p95 of KV-cache use {trial.kv_p95:.0%}, to be below {target.kv_p95:.0%}"
         if trial.saturated_minutes > allowed:
             return (
-                f"{trial.saturated_minutes:.0f} minutes above {target.saturated_at:.0%}, "
-                f"at most {allowed:.0f} allowed"
+                f"{trial.saturated_minutes:.3g} minutes above {target.saturated_at:.0%}, "
+                f"at most {allowed:.3g} allowed"
             )
         if trial.would_wait > 0 or fullest >= 1:
             return f"about {max(trial.would_wait, 1):,.0f} requests would have waited"

@@ -100,7 +100,8 @@ def case(
 
 
 def of_run(run: Run, replicas: int) -> Case:
-    """The case that the metrics of a run make. GPU work is not told."""
+    """The case that the metrics of a run make. The simulation tells nothing of GPU work: it is
+    taken to follow the caches."""
     span = builders.window(run.kv.size / 12)
     serving = served(
         span,
@@ -118,7 +119,7 @@ def of_run(run: Run, replicas: int) -> Case:
     )
     use = builders.gpu_use(
         allocated=float(replicas),
-        work=np.full(span.steps, replicas * 0.9, dtype=np.float32),
+        work=np.minimum(run.kv_mean, 1.0) * replicas,
         node=builders.node_class(A100),
         span=span,
     )
