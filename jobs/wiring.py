@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from analyzer.analysis import Analysis
 from analyzer.collect.cluster import connect
 from analyzer.collect.join import JoinSettings
 from analyzer.collect.kubestate import LabelKeys
@@ -14,9 +16,13 @@ from analyzer.collect.prometheus.endpoint import Endpoint
 from analyzer.collect.snapshot import ClusterSource, ReadSettings
 from analyzer.collect.store import MetricStore
 from analyzer.config import ClusterConfig, Config, PrometheusConfig
+from analyzer.config.zone import zone_of
 from analyzer.errors import UsageError
+from analyzer.model import Snapshot
 from analyzer.pricing import Price, PriceBook, PriceRule
-from analyzer.usage import Settings
+from analyzer.sizing.advise import Sizing, advised
+from analyzer.sizing.models import Described
+from analyzer.usage import Settings, analyse
 
 Progress = Callable[[int, int], None]
 """Told how many requests are done and how many are known of."""
@@ -149,6 +155,26 @@ def read_settings(config: Config) -> ReadSettings:
     return ReadSettings(
         LabelKeys(workload, classes.label_keys),
         JoinSettings(classes, lambda pod: any(pattern.matches(pod) for pattern in patterns)),
+    )
+
+
+def analysed(config: Config, snapshot: Snapshot, now: datetime) -> Analysis:
+    """Figures, verdicts and advice, as the configuration says. ``now`` is aware UTC."""
+    analysis = analyse(snapshot, decide_settings(config), now)
+    return advised(snapshot, analysis, sizing_settings(config))
+
+
+def sizing_settings(config: Config) -> Sizing:
+
+    sleep, sizing = config.sleep, config.sizing
+    return Sizing(
+        config=sizing,
+        prices=prices(config),
+        described={one.name: Described(one.document, one.weights) for one in sizing.models},
+        itl_p95=config.verdict.itl_p95,
+        asleep=frozenset(sleep.environments if sleep.enabled and not sleep.dry_run else ()),
+        zone=zone_of(sleep.timezone),
+        zone_name=sleep.timezone,
     )
 
 

@@ -59,6 +59,7 @@ def add_replicas(
                 confidence.of_coverage(case, demand.coverage),
                 confidence.of_history(case),
                 confidence.of_steadiness(demand),
+                ("medium", "requests that gave up waiting are not counted"),
             ]
         ),
         evidence={

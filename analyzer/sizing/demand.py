@@ -22,7 +22,7 @@ MINUTES = STEP_S / 60
 HEARD = 0.9
 """Part of the replicas that must be heard in a step; of fewer than ten, all."""
 
-CERTAINTY = 0.9
+CERTAINTY = 0.98
 """With which what the coming days may bring is told where nothing else is asked for."""
 _NOTHING = 1e-3
 _APART = 0.3

@@ -20,6 +20,8 @@ from analyzer.sizing.demand import CERTAINTY, MINUTES, Demand, Floats
 _HOUR_STEPS = 12
 _TURNS = 4
 """Times that a replica's requests are others within a step: they stay for a minute or so."""
+_FAR = 10.0
+"""Times its size that a cache would have to be: then it is not a matter of room any more."""
 _FULL = 99.0
 """Stands for what grows without end, so that it can be averaged."""
 
@@ -111,7 +113,8 @@ class _Stage:
         share = demand.replicas / count
         longer = self._longer(share)
         # Whoever waited would have run, had there been room.
-        grown = share * longer * (1 + demand.waiting / np.maximum(demand.running, 1))
+        wanted = 1 + demand.waiting / np.maximum(demand.running, 1)
+        grown = np.minimum(share * longer * wanted, _FULL)
         level = demand.level * grown
         crowd = self._crowd(grown, count)
         kv = level + (demand.kv - demand.level) * crowd[0]
@@ -160,6 +163,8 @@ class _Stage:
     def _broken(self, trial: Trial, fullest: float) -> str:
         target = self.target
         allowed = target.saturated_share * self.demand.minutes
+        if trial.kv_p95 > _FAR:
+            return "more tokens would be asked for than so many replicas can make"
         if not trial.kv_p95 < target.kv_p95:
             return f"p95 of KV-cache use {trial.kv_p95:.0%}, to be below {target.kv_p95:.0%}"
         if trial.saturated_minutes > allowed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,13 +14,14 @@ from analyzer.sizing import confidence
 from analyzer.sizing.case import Case
 from analyzer.sizing.demand import Demand
 from analyzer.sizing.evidence import proven, strained
-from analyzer.sizing.memory import BANDWIDTH_SHARE, BYTES, Fit, fit, slowest_token_s
+from analyzer.sizing.memory import BANDWIDTH_SHARE, BYTES, DataType, Fit, fit, slowest_token_s
 from analyzer.sizing.models import Known
 from analyzer.sizing.money import per_month
 
 ACTION: Final = "smaller-gpu"
 
-_PARALLEL = (1, 2, 4, 8)
+_LACKING: Mapping[str, frozenset[DataType]] = {"T4": frozenset({"bfloat16", "fp8"})}
+"""Data types of weights that a GPU cannot compute with."""
 _AMD = frozenset({"MI300X"})
 """Another maker's GPUs need another build of the server: not a change of size."""
 _QUEUE_SHARE = 0.001
@@ -75,7 +76,7 @@ def smaller_gpu(case: Case, config: SmallerGpuConfig) -> Recommendation | Refusa
     if isinstance(need, Refusal):
         return need
     here = _choice(case.model, now, case.model.setup.tensor_parallel, usd, need)
-    fitting = [c for c in _offers(case, case.model, config, need) if c.usd < 0.99 * here.usd]
+    fitting = [c for c in _offers(case, case.model, config, need) if _is_less(c, here)]
     good = [choice for choice in fitting if _is_enough(choice, need)]
     if not good:
         return Refusal(ACTION, "nothing-smaller", _why_not(fitting, need))
@@ -110,9 +111,16 @@ def _offers(case: Case, model: Known, config: SmallerGpuConfig, need: _Need) -> 
         quote = case.prices.quote(NodeClass(gpu.name, spot=case.node_class.spot))
         if quote is None:
             continue
-        for count in _PARALLEL:
-            if model.shape.kv_heads % count == 0:
+        for count in _counts(model):
+            if model.setup.weights not in _LACKING.get(gpu.name, ()):
                 yield _choice(model, gpu, count, quote.price.usd_per_gpu_hour, need)
+
+
+def _counts(model: Known) -> list[int]:
+    """As many GPUs as now, or fewer: over more of them a model answers slower than any floor
+    tells."""
+    most, heads = model.setup.tensor_parallel, model.shape.kv_heads
+    return [count for count in range(1, most + 1) if most % count == 0 and heads % count == 0]
 
 
 def _choice(model: Known, gpu: Gpu, count: int, usd: float, need: _Need) -> _Choice:
@@ -122,6 +130,13 @@ def _choice(model: Known, gpu: Gpu, count: int, usd: float, need: _Need) -> _Cho
     reading_s = need.peak * kept / (BANDWIDTH_SHARE * gpu.bandwidth_gb_s * 1e9)
     room = fit(model.shape, setup, gpu.memory_gib)
     return _Choice(gpu, count, usd * count, room, floor_s, floor_s + reading_s)
+
+
+def _is_less(choice: _Choice, here: _Choice) -> bool:
+    """Smaller as well as cheaper: prices come from several vendors, and a larger GPU that is
+    cheaper elsewhere is no advice on size."""
+    memory = choice.count * choice.gpu.memory_mib
+    return choice.usd < 0.99 * here.usd and memory < here.count * here.gpu.memory_mib
 
 
 def _is_enough(choice: _Choice, need: _Need) -> bool:
@@ -137,7 +152,7 @@ def _keeps(choice: _Choice, need: _Need) -> bool:
 
 def _why_not(offers: list[_Choice], need: _Need) -> str:
     if not offers:
-        return "nothing that can be had is cheaper"
+        return "nothing smaller that can be had is cheaper"
     small = [c for c in offers if not _keeps(c, need)]
     slow = [c for c in offers if _keeps(c, need)]
     said = [f"{need.tokens:,.0f} tokens have to be kept at once"]
@@ -149,7 +164,9 @@ def _why_not(offers: list[_Choice], need: _Need) -> str:
         )
     elif small:
         largest = max(small, key=lambda c: c.fit.tokens or 0.0)
-        said.append(f"{largest.name}, the roomiest that is cheaper, keeps {_tokens(largest)}")
+        said.append(
+            f"{largest.name}, the roomiest that is smaller and cheaper, keeps {_tokens(largest)}"
+        )
     return ": ".join(said)
 
 

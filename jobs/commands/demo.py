@@ -15,9 +15,8 @@ from analyzer.collect.snapshot import ClusterSource, take_snapshot
 from analyzer.config import Config
 from analyzer.errors import GpuThriftError
 from analyzer.model import Snapshot, Window
-from analyzer.usage import analyse
 from jobs.commands.options import console
-from jobs.wiring import decide_settings, read_settings
+from jobs.wiring import analysed, read_settings
 from reports.export import to_csv, to_json
 from reports.markdown import to_markdown
 from reports.terminal import render
@@ -52,7 +51,7 @@ def command(seed: int, output: Path) -> None:
     as JSON, CSV, Markdown and text, and the recording behind them.
     """
     snapshot = simulated(seed)
-    analysis = analyse(snapshot, decide_settings(Config()), snapshot.taken_at)
+    analysis = analysed(Config(), snapshot, snapshot.taken_at)
     render(analysis, console())
     click.echo("\nA simulated fleet: no cluster was read. Written:")
     for path in _write(analysis, snapshot, output):

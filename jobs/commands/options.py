@@ -22,9 +22,9 @@ from analyzer.collect.snapshot import take_snapshot
 from analyzer.config import AnalysisConfig, PrometheusConfig, parse_option
 from analyzer.errors import GpuThriftError, PartlyDone, SourceError, each_named
 from analyzer.model import Snapshot, Window
-from analyzer.usage import analyse
+from jobs import wiring
 from jobs.context import App
-from jobs.wiring import Choice, chosen_clusters, decide_settings, read_settings, sources
+from jobs.wiring import Choice, chosen_clusters, read_settings, sources
 from reports.export import to_csv, to_json
 from reports.terminal import render
 
@@ -125,7 +125,7 @@ def read(app: App, wanted: Asked) -> Snapshot:
 
 
 def analysed(app: App, snapshot: Snapshot) -> Analysis:
-    return analyse(snapshot, decide_settings(app.config), snapshot.taken_at)
+    return wiring.analysed(app.config, snapshot, snapshot.taken_at)
 
 
 def check_failed(snapshot: Snapshot) -> None:

@@ -10,8 +10,7 @@ from analyzer.collect.snapshot import ClusterSource, take_snapshot
 from analyzer.config import Config
 from analyzer.errors import PartlyDone, SourceError, each_named
 from analyzer.model import Window
-from analyzer.usage import analyse
-from jobs.wiring import decide_settings, read_settings
+from jobs.wiring import analysed, read_settings
 
 Analyse = Callable[[Window], Analysis]
 """Reads and analyses a span of time; raises ``SourceError`` when no cluster answered."""
@@ -27,7 +26,7 @@ def reading(
         snapshot = take_snapshot(found, read_settings(config), window, now)
         if len(snapshot.failed) == len(found):
             raise SourceError(f"no cluster could be read: {each_named(snapshot.failed)}")
-        return analyse(snapshot, decide_settings(config), now)
+        return analysed(config, snapshot, now)
 
     return read
 

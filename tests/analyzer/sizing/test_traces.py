@@ -199,23 +199,23 @@ def part(flags: list[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def test_what_was_advised_would_have_carried_the_load_that_was_learnt() -> None:
-    for certainty in (0.9, 0.0):
-        judged = verdicts(certainty)
-        assert len(judged) >= 12
-        assert all(one.met[0] for one in judged)
+DEFAULT = ReplicasConfig().certainty
+
+
+def test_what_was_advised_carries_the_load_that_was_learnt_and_the_one_that_came() -> None:
+    judged = verdicts(DEFAULT)
+    assert len(judged) >= 12
+    assert all(all(one.met) for one in judged)
 
 
 def test_one_fewer_would_not_have_carried_the_load_that_was_learnt() -> None:
-    assert part([not one.fewer_met[0] for one in verdicts(0.0)]) >= 0.8
+    """Without what the coming days may bring, so that the replay alone is judged."""
+    judged = verdicts(0.0)
+    assert all(one.met[0] for one in judged)
+    assert part([not one.fewer_met[0] for one in judged]) >= 0.8
 
 
-def test_the_other_half_is_carried_unless_its_load_grew_beyond_what_was_expected() -> None:
-    judged = verdicts(0.9)
-    assert all(one.met[1] for one in judged if one.grown <= one.surge)
-    assert part([one.met[1] for one in judged]) >= 0.75
-
-
-def test_one_fewer_would_have_broken_the_other_half_where_its_load_was_the_same() -> None:
-    same = [one for one in verdicts(0.0) if one.grown >= 1.0]
+def test_one_fewer_breaks_where_the_load_that_came_was_no_less() -> None:
+    same = [one for one in verdicts(0.0) if one.grown >= 1]
+    assert len(same) >= 6
     assert part([not one.fewer_met[1] for one in same]) >= 0.8
