@@ -23,7 +23,7 @@ HEARD = 0.9
 """Part of the replicas that must be heard in a step; of fewer than ten, all."""
 
 CERTAINTY = 0.98
-"""With which what the coming days may bring is told where nothing else is asked for."""
+"""With which it is told how far the coming days may go."""
 _NOTHING = 1e-3
 _APART = 0.3
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when

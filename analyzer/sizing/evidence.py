@@ -6,8 +6,6 @@ from analyzer.advice import Action, Refusal
 from analyzer.sizing.case import STEP_H, Case
 from analyzer.sizing.demand import Demand, observe
 
-_UNSTEADY = 1.5
-"""Times the highest load that the coming days may reach, above which a week says too little."""
 _FEWEST = 1 / 7
 """Part of the history in which load must have been seen: a day of a week."""
 
@@ -48,12 +46,6 @@ def _unproven(case: Case, demand: Demand, action: Action) -> Refusal | None:
             f"{needed * _FEWEST:.3g} h needed: time without any proves nothing"
         )
         return Refusal(action, "little-load", reason)
-    if demand.surge() > _UNSTEADY:
-        reason = (
-            f"its highest days differ so much that the next may reach {demand.surge():.1f} times "
-            "the highest load seen: a longer window is needed"
-        )
-        return Refusal(action, "unsteady", reason)
     return None
 
 

@@ -165,7 +165,7 @@ def _evidence(case: Case, config: ReplicasConfig, demand: Demand) -> dict[str, F
         "load_hours": round(demand.minutes / 60, 2),
         "gap_hours": round(demand.gaps * STEP_H, 2),
         "zero_rate_hours": round(demand.zeros * STEP_H, 2),
-        "expected_surge": round(demand.surge(config.certainty), 3),
+        "expected_surge": round(demand.surge(), 3),
         "kv_cache_p95_below": config.kv_p95,
         "saturated_at": config.saturated_at,
         "saturated_share_allowed": config.saturated_share,

@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from analyzer.advice import Replay, Trial
-from analyzer.sizing.demand import CERTAINTY, MINUTES, Demand, Floats
+from analyzer.sizing.demand import MINUTES, Demand, Floats
 
 _HOUR_STEPS = 12
 _TURNS = 4
@@ -32,7 +32,8 @@ class Target:
     fullest replica's KV cache, ``saturated_share`` (0-1) of minutes may be above the second;
     ``busy`` (0-1) is the most GPU work where no tokens tell how requests share a GPU, ``itl_p95``
     the most time between tokens (zero: any), ``at_once`` requests that one replica runs at a
-    time; ``certainty`` (0-1) with which nothing is to wait in the coming days either."""
+    time; ``certainty`` (0-1) with which nothing is to wait in the coming days either (0: only
+    what was seen counts)."""
 
     kv_p95: float = 0.8
     saturated_at: float = 0.9
@@ -40,7 +41,7 @@ class Target:
     busy: float = 0.9
     itl_p95: timedelta = timedelta(0)
     at_once: float = 256.0
-    certainty: float = CERTAINTY
+    certainty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

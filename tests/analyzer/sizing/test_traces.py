@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyzer.advice import Recommendation
+from analyzer.advice import Level, Recommendation
 from analyzer.config.sizing import ReplicasConfig
 from analyzer.sizing.reduce_replicas import reduce_replicas
 from tests.analyzer.sizing.loads import of_run
@@ -70,6 +70,7 @@ class Judged:
 
     trace: Trace
     advised: int
+    level: Level
     surge: float
     grown: float
     met: tuple[bool, bool]
@@ -80,15 +81,16 @@ class Judged:
     def row(self) -> str:
         words = ["met" if one else "missed" for one in (*self.met, *self.fewer_met)]
         return (
-            f"{self.trace!s:>24} {self.trace.replicas:>3} -> {self.advised} | {words[0]:>6} "
-            f"{words[2]:>6} | {words[1]:>6} {words[3]:>6} | {self.grown:.2f} ({self.surge:.2f}) | "
+            f"{self.trace!s:>24} {self.trace.replicas:>3} -> {self.advised} {self.level:>6} | "
+            f"{words[0]:>6} {words[2]:>6} | {words[1]:>6} {words[3]:>6} | "
+            f"{self.grown:.2f} ({self.surge:.2f}) | "
             f"{self.seen.kv_p95:.2f} {self.seen.saturated:.3%} {self.seen.waited:.4%}"
         )
 
 
 HEAD = (
-    "                   trace replicas | learnt: advised, one fewer | then: advised, one fewer | "
-    "peak rate grown (expected) | then: KV p95, minutes above 90 %, requests that waited"
+    "trace, replicas, advised, confidence | learnt: met, one fewer | then: met, one fewer | "
+    "peak rate grown (let expect) | then: KV p95, minutes above 90 %, requests that waited"
 )
 
 
@@ -178,6 +180,7 @@ def judge(trace: Trace, certainty: float) -> Judged | str:
     return Judged(
         trace,
         count,
+        advice.confidence.level,
         float(advice.evidence["expected_surge"] or 0),
         float(peaks[1] / peaks[0]),
         (then[0].meets, then[1].meets),
@@ -199,23 +202,32 @@ def part(flags: list[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-DEFAULT = ReplicasConfig().certainty
+CAUTIOUS = 0.98
 
 
-def test_what_was_advised_carries_the_load_that_was_learnt_and_the_one_that_came() -> None:
-    judged = verdicts(DEFAULT)
-    assert len(judged) >= 12
-    assert all(all(one.met) for one in judged)
+def test_what_was_advised_would_have_carried_the_load_that_was_learnt() -> None:
+    judged = verdicts(0.0)
+    assert len(judged) >= 16
+    assert all(one.met[0] for one in judged)
 
 
 def test_one_fewer_would_not_have_carried_the_load_that_was_learnt() -> None:
-    """Without what the coming days may bring, so that the replay alone is judged."""
-    judged = verdicts(0.0)
-    assert all(one.met[0] for one in judged)
-    assert part([not one.fewer_met[0] for one in judged]) >= 0.8
+    assert part([not one.fewer_met[0] for one in verdicts(0.0)]) >= 0.8
+
+
+def test_the_load_that_came_is_carried_where_it_stayed_within_what_days_let_expect() -> None:
+    same = [one for one in verdicts(0.0) if one.grown <= one.surge and one.level != "low"]
+    assert len(same) >= 8
+    assert all(one.met[1] for one in same)
 
 
 def test_one_fewer_breaks_where_the_load_that_came_was_no_less() -> None:
     same = [one for one in verdicts(0.0) if one.grown >= 1]
-    assert len(same) >= 6
+    assert len(same) >= 8
     assert part([not one.fewer_met[1] for one in same]) >= 0.8
+
+
+def test_with_a_margin_for_days_to_come_all_are_carried() -> None:
+    judged = verdicts(CAUTIOUS)
+    assert len(judged) >= 12
+    assert all(all(one.met) for one in judged)
