@@ -103,7 +103,7 @@ def test_means_decide_nothing() -> None:
     assert {getattr(one, "code", "") for one in found.values()} == {"no-partner"}
     assert advised(small("a", work=work), small("b", work=np.roll(work, 1)))
     assert advised(small("a", work=0.4), small("b", work=0.4))
-    assert asked(small("a", work=0.41), small("b", work=0.4))["a"].action == "share-gpu"
+    assert isinstance(asked(small("a", work=0.41), small("b", work=0.4))["a"], Refusal)
 
 
 def test_unmeasured_steps_count_as_its_highest() -> None:
@@ -178,6 +178,20 @@ def test_what_is_never_there_together_frees_nothing() -> None:
     assert codes == {"nothing-freed"}
 
 
+def test_what_a_newcomer_would_have_done_before_is_not_known() -> None:
+    span = window(14 * 24)
+    there = (np.arange(span.steps) >= 4 * 288).astype(float)
+    work = 0.1 * there
+    work[-1] = 0.6
+    new = small("new", span=span, allocated=there, work=work)
+    found = advised(new, small("old", span=span, work=0.2))
+    # A week of the ten days in which both were there.
+    assert found["new"].saving.gpu_hours_per_week == pytest.approx(84)
+    busy_before = np.where(there > 0, 0.1, 0.6)
+    apart = asked(new, small("old", span=span, work=busy_before))
+    assert isinstance(apart["new"], Refusal)
+
+
 @pytest.mark.parametrize("part", ["environment", "cluster", "gpu", "spot"])
 def test_only_what_is_alike_shares(part: str) -> None:
     other = {
@@ -209,6 +223,15 @@ def test_the_smallest_part_that_holds_it() -> None:
     found = advised(*cases)
     names = {name: str(one.after).split()[0] for name, one in found.items()}
     assert names == {"a": "1g.10gb", "b": "1g.10gb", "c": "2g.20gb", "d": "3g.40gb"}
+
+
+def test_slices_of_memory_run_out_before_those_of_compute() -> None:
+    # 3 + 3 + 1 of 7 slices of compute, but 4 + 4 + 1 of 8 of memory.
+    three = [small("a", node=A100, work=0.4), small("b", node=A100, work=0.4)]
+    found = asked(*three, small("c", node=A100, work=0.1))
+    assert isinstance(found["a"], Recommendation)
+    assert found["a"].after == "3g.40gb of A100 80GB (MIG, with b)"
+    assert isinstance(found["c"], Refusal)
 
 
 def test_who_fits_no_part_shares_in_time_slices() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from analyzer.advice import Recommendation, Refusal
 from analyzer.config.sizing import SleepOvernightConfig
 from analyzer.model import STEP_S, Window
 from analyzer.sizing.case import Case, Floor
+from analyzer.sizing.halfhours import folding
 from analyzer.sizing.quiet import used
 from analyzer.sizing.sleep_overnight import sleep_overnight
 from analyzer.sleep.schedule import parse_schedule
@@ -134,6 +135,8 @@ def test_what_was_not_measured_counts_as_use() -> None:
     found = advised(case(work=work, observed=seen))
     assert found.after == "Mon-Fri 08:30-21:30 UTC"
     assert found.evidence["unmeasured_hours"] == 1
+    seen[12 * 20 : 12 * 21] = 0.9
+    assert advised(case(work=work, observed=seen)).after == "Mon-Fri 08:30-17:30 UTC"
     seen[12 * 20 : 12 * 21] = np.nan
     assert advised(case(work=work, observed=seen)).after == "Mon-Fri 08:30-21:30 UTC"
     odd = work.copy()
@@ -253,6 +256,15 @@ def test_the_clock_is_put_back_and_forward() -> None:
         span = window(168, end)
         one = case(span=span, work=on(BERLIN, "Mon-Fri", "08:00", "19:30", span))
         assert advised(one, BERLIN).after == "Mon-Fri 07:30-20:00 Europe/Berlin"
+
+
+def test_a_step_that_lies_in_two_half_hours_keeps_both_awake() -> None:
+    span = window()
+    steps = np.zeros(span.steps, dtype=bool)
+    steps[5] = True  # From 00:25 to 00:30 UTC.
+    odd = timezone(timedelta(minutes=2))
+    assert np.flatnonzero(folding(span, odd).any(steps)).tolist() == [0, 1]
+    assert np.flatnonzero(folding(span, UTC).any(steps)).tolist() == [0]
 
 
 def test_prices() -> None:
