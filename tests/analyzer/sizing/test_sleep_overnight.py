@@ -17,7 +17,7 @@ from analyzer.advice import Recommendation, Refusal
 from analyzer.config.sizing import SleepOvernightConfig
 from analyzer.model import STEP_S, Window
 from analyzer.sizing.case import Case, Floor
-from analyzer.sizing.halfhours import folding
+from analyzer.sizing.halfhours import folding, span_of
 from analyzer.sizing.quiet import used
 from analyzer.sizing.sleep_overnight import sleep_overnight
 from analyzer.sleep.schedule import parse_schedule
@@ -347,6 +347,16 @@ def test_all_use_is_inside_the_windows_and_what_is_freed_outside(
         # Of two whole weeks the mean of half hours is the sum.
         outside = float((held * ~awake).sum()) / 12 * 168 / ((last - first + 1) / 12)
         assert freed == pytest.approx(outside, rel=0.02)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sets(st.integers(0, 47), min_size=1))
+def test_no_smaller_span_holds_all_use(halves: set[int]) -> None:
+    used_halves = np.isin(np.arange(48), sorted(halves))
+    found = span_of(used_halves)
+    assert halves <= {(found.start + n) % 48 for n in range(found.length)}
+    for start in range(48):
+        assert not halves <= {(start + n) % 48 for n in range(found.length - 1)}
 
 
 def test_two_thousand_workloads_in_less_than_a_second() -> None:
