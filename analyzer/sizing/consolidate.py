@@ -25,6 +25,9 @@ PRECISION = 1e-6
 _AT_ONCE = 16
 """Devices that are looked at together: few enough that the first of them is not long in coming."""
 
+_PROBES = 16
+"""Of a tenant's busiest steps, how many are tried before all are."""
+
 Indices = npt.NDArray[np.intp]
 
 
@@ -75,13 +78,11 @@ class _Devices:
         room = self._memory[start:over] + tenant.memory_gib <= budget + PRECISION
         room &= self._count[start:over] < most
         found: Indices = np.flatnonzero(room) + start
-        # Where either peaks, the other is busy too: that alone rules most of them out.
-        highest = int(tenant.work.argmax())
-        together = np.maximum(
-            self._work[found, highest] + tenant.work[highest],
-            self._peak[found] + tenant.work[self._peak_at[found]],
-        )
-        found = found[together <= limit]
+        # Where either is busiest, the other works too: that alone rules most of them out.
+        found = found[self._peak[found] + tenant.work[self._peak_at[found]] <= limit]
+        busiest = np.argsort(tenant.work)[-_PROBES:]
+        there = self._work[found[:, None], busiest] + tenant.work[busiest]
+        found = found[there.max(axis=1, initial=0.0) <= limit]
         for begin in range(0, found.size, _AT_ONCE):
             part = found[begin : begin + _AT_ONCE]
             good = (self._work[part] + tenant.work).max(axis=1) <= limit

@@ -92,7 +92,8 @@ def _of(use: Sequence[GpuUse], name: str) -> list[StepArray]:
 
 
 def _total(arrays: Iterable[StepArray], unknown: float = 0.0) -> Floats:
-    total: Floats = np.sum(
-        [np.nan_to_num(a.astype(np.float64), nan=unknown) for a in arrays], axis=0
-    )
+    first, *others = (np.nan_to_num(array.astype(np.float64), nan=unknown) for array in arrays)
+    total: Floats = first
+    for other in others:
+        total = total + other
     return total

@@ -99,10 +99,10 @@ def _evidence(
 ) -> dict[str, Fact]:
     now, spot = prices
     return {
-        "on_demand_usd_per_gpu_hour": now.usd_per_gpu_hour,
+        "on_demand_usd_per_gpu_hour": round(now.usd_per_gpu_hour, 4),
         "on_demand_source": now.source,
         "on_demand_as_of": now.as_of.isoformat() if now.as_of else None,
-        "spot_usd_per_gpu_hour": spot.usd_per_gpu_hour,
+        "spot_usd_per_gpu_hour": round(spot.usd_per_gpu_hour, 4),
         "spot_source": spot.source,
         "spot_as_of": spot.as_of.isoformat() if spot.as_of else None,
         "discount": round(discount, 4),

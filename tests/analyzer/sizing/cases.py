@@ -17,6 +17,7 @@ from tests import builders
 from tests.builders import Steps, distribution, gpu_use, serving_figures, verdict, workload_use
 
 A100 = NodeClass("A100 80GB")
+L40S = NodeClass("L40S")
 UNPRICED = NodeClass("Prototype 9000")
 SMALL = Shape(3e9, 32, 8, 128)
 """Three billion parameters: 5.588 GiB in 16 bit; a token takes 128 KiB."""
@@ -92,6 +93,17 @@ def case(
         window=span,
         **(fields | own),
     )
+
+
+def small(name: str, kv: Any = 0.1, lean: float | None = None, **changes: Any) -> Case:
+    """3 billion parameters: 5.588 + 1 GiB; 100,000 tokens of 128 KiB make 12.207 GiB, of which
+    10 % with a fifth more are 1.465, so that it needs 8.053 GiB."""
+    span = changes.get("span")
+    server = served(name, span, kv_cache=kv, running=1.0, requests=None, lean=lean)
+    if "tokens" in changes:
+        server = replace(server, cache=Cache(tokens=changes.pop("tokens")))
+    fields: dict[str, Any] = {"node": L40S, "work": 0.2, "model": known(), "serving": server}
+    return case(name, **(fields | changes))
 
 
 def _sum(arrays: list[StepArray]) -> StepArray:
