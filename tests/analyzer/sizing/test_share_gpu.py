@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +55,7 @@ def test_two_that_are_busy_at_different_times() -> None:
     early, late = halves()
     found = advised(small("chat-a", work=early), small("chat-b", work=late))
     one = found["chat-a"]
-    assert one.before == "1 x L40S"
+    assert one.before == "L40S"
     assert one.after == "1/2 of L40S (time-slicing, with chat-b)"
     # One of two GPUs is freed: 168 h, 84 of them each, at $1.861.
     assert one.saving.gpu_hours_per_week == pytest.approx(84)
@@ -190,7 +189,7 @@ def test_production_shares_by_mig_only() -> None:
     found = advised(*(small(n, environment="production", node=A100) for n in "ab"))
     # 8.053 GiB are in 10 GB = 9.313 GiB x 0.92 = 8.568, but 20 % of work need 2 of 7 slices.
     assert found["a"].after == "2g.20gb of A100 80GB (MIG, with b)"
-    assert found["a"].before == "1 x A100 80GB"
+    assert found["a"].before == "A100 80GB"
     assert found["a"].evidence["gpu_work_limit"] == 0.2857
     assert found["a"].evidence["memory_limit_gib"] == 17.14
     unknown = asked(*(small(n, environment="unknown") for n in "ab"))
@@ -290,23 +289,3 @@ def test_prices() -> None:
         assert found["a"].saving.worth_usd_per_month is None
     free = advised(small("a", prices=book(0.0)), small("b", prices=book(0.0)))
     assert free["a"].saving.worth_usd_per_month == 0
-
-
-@pytest.mark.parametrize("kind", ["alike", "different", "spiky", "never"])
-def test_two_thousand_cases_in_two_seconds(kind: str) -> None:
-    rng = np.random.default_rng(3)
-    cases = []
-    for n in range(2000):
-        top = {"alike": 0.2, "different": rng.uniform(0.05, 0.7)}.get(kind, 0.75)
-        work = np.repeat(rng.random(168) ** 2 * top, 12)
-        if kind in ("spiky", "never"):
-            work = np.full(2016, 0.02)
-            work[rng.choice(2016, 50 if kind == "spiky" else 250, replace=False)] = top
-        cases.append(small(f"m{n:04}", work=work, kv=rng.uniform(0.0, 0.3)))
-    began = time.perf_counter()
-    found = share_gpu(cases, DEFAULT)
-    took = time.perf_counter() - began
-    shared = sum(isinstance(one, Recommendation) for one in found.values())
-    print(f"{kind}: {took:.2f} s, {shared} share")
-    # Under 2 s; the room is for busy machines.
-    assert took < 6

@@ -215,10 +215,10 @@ def test_one_fewer_would_not_have_carried_the_load_that_was_learnt() -> None:
     assert part([not one.fewer_met[0] for one in verdicts(0.0)]) >= 0.8
 
 
-def test_the_load_that_came_is_carried_where_it_stayed_within_what_days_let_expect() -> None:
-    same = [one for one in verdicts(0.0) if one.grown <= one.surge and one.level != "low"]
-    assert len(same) >= 8
-    assert all(one.met[1] for one in same)
+def test_the_load_that_came_is_carried_where_confidence_is_not_low() -> None:
+    sure = [one for one in verdicts(0.0) if one.level != "low"]
+    assert len(sure) >= 5
+    assert all(one.met[1] for one in sure)
 
 
 def test_one_fewer_breaks_where_the_load_that_came_was_no_less() -> None:
