@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from analyzer.analysis import Analysis
+from reports.advice_json import COLUMNS, plan_cells
 from reports.document import SERVING, UTILISATION, document, schema
 
 __all__ = ["csv_columns", "document", "schema", "to_csv", "to_json"]
@@ -29,7 +30,7 @@ def to_csv(analysis: Analysis) -> str:
     """One row a workload, by RFC 4180 (lines end with CR LF), unknown figures empty.
 
     Nested keys are joined with ``_``. Window and prices are repeated in every row, so that the
-    dollars never part from their date.
+    dollars never part from their date. Of the recommendations there is the plan.
     """
     made = document(analysis)
     context = {
@@ -42,7 +43,7 @@ def to_csv(analysis: Analysis) -> str:
     writer = csv.DictWriter(out, csv_columns())
     writer.writeheader()
     for workload in made["workloads"]:
-        row = _flat(workload) | context
+        row = _flat(workload) | context | plan_cells(workload)
         writer.writerow({key: _cell(value) for key, value in row.items()})
     return out.getvalue()
 
@@ -55,9 +56,10 @@ def csv_columns() -> list[str]:
             names += (f"utilisation_{name}" for name in UTILISATION)
         elif key == "serving":
             names += (f"serving_{name}" for name in SERVING)
-        elif key != "recommendations":
+        elif key not in ("recommendations", "refusals"):
             names.append(key)
-    return [*names, "window_start", "window_end", "prices_as_of", "prices_source"]
+    # A new column goes last: some readers go by position.
+    return [*names, "window_start", "window_end", "prices_as_of", "prices_source", *COLUMNS]
 
 
 def _flat(workload: dict[str, Any]) -> dict[str, Any]:
