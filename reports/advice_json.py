@@ -81,7 +81,7 @@ def savings(all_plans: Savings | None) -> dict[str, Any] | None:
 def plan_cells(workload: dict[str, Any]) -> dict[str, Any]:
     """The plan of one of the document's workloads by column of the CSV, None where there is
     none."""
-    plan = next((one for one in workload["recommendations"] if one["plan"]), {})
+    plan: dict[str, Any] = next((one for one in workload["recommendations"] if one["plan"]), {})
     return {column: plan.get(key) for column, key in COLUMNS.items()}
 
 

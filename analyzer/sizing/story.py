@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from analyzer.analysis import WorkloadUse
 from analyzer.model import StepArray, Window
 
@@ -34,5 +32,5 @@ class Story:
 
 def empty(use: WorkloadUse, window: Window) -> Story:
     """A story without any metric."""
-    nothing = [np.full(window.steps, np.nan, dtype=np.float32) for _ in range(4)]
-    return Story(use, window, *nothing, None, None, {})
+    nothing = window.nan()
+    return Story(use, window, nothing, nothing, nothing, nothing, None, None, {})
