@@ -24,6 +24,7 @@ COMMANDS = {
     "analyze": "Say what every GPU deployment used, cost and deserves.",
     "demo": "Run everything on a simulated fleet; needs nothing.",
     "doctor": "Reach every endpoint and say what is found or missing.",
+    "explain": "Say why a workload is advised what it is, or nothing.",
     "flag": "List production deployments that are idle or underused.",
     "keep-awake": "Let the schedule leave a workload alone for a while.",
     "record": "Write what was read to a file, to analyse elsewhere.",

@@ -12,7 +12,8 @@ from typing import Literal
 
 from analyzer.analysis import Analysis, PoolUse, PriceUsed, WorkloadUse
 from analyzer.model import Notice, WorkloadKey
-from reports.text import hours, local, money, percent
+from reports.advice_text import advice_lines
+from reports.text import counted, hours, local, money, percent
 
 MAX_SOURCES = 4
 """Sources of prices named in one line; the rest is counted."""
@@ -110,6 +111,7 @@ def sections(analysis: Analysis, *, only_flagged: bool = False) -> list[Section]
     made = [
         Section("Clusters that could not be read", _failed(analysis), "alert"),
         _flagged(analysis, names),
+        Section("Recommendations", _advice(analysis, names, only_flagged), long=True),
         Section("Totals", _flagged_totals(analysis) if only_flagged else _totals(analysis)),
     ]
     if not only_flagged:
@@ -141,7 +143,18 @@ def _flagged(analysis: Analysis, names: Names) -> Section:
     if not production:
         return Section(title, ("No production workload held a GPU.",))
     doubt = f" {unknown} of them could not be judged." if unknown else ""
-    return Section(title, (f"None of {_count(len(production), 'production workload')}.{doubt}",))
+    return Section(title, (f"None of {counted(len(production), 'production workload')}.{doubt}",))
+
+
+def _advice(analysis: Analysis, names: Names, only_flagged: bool) -> tuple[str, ...]:
+    # These are of all workloads.
+    savings = None if only_flagged else analysis.savings
+    advised = [
+        (names.full(use.workload.key), use.advice)
+        for use in in_order(analysis.workloads)
+        if is_flagged(use) or not only_flagged
+    ]
+    return advice_lines(advised, savings)
 
 
 def _idle(use: WorkloadUse) -> str:
@@ -154,7 +167,7 @@ def _totals(analysis: Analysis) -> tuple[str, ...]:
     totals = analysis.totals
     lines = []
     if analysis.workloads:
-        held_by = _count(len(analysis.workloads), "workload")
+        held_by = counted(len(analysis.workloads), "workload")
         lines.append(
             f"{hours(totals.gpu_hours)} GPU-h allocated to {held_by},"
             f" {percent(totals.coverage)} of them measured"
@@ -183,7 +196,7 @@ def _flagged_totals(analysis: Analysis) -> tuple[str, ...]:
     cost = sum(use.cost_usd or 0 for use in flagged)
     held = sum(use.gpu_hours for use in flagged)
     lines = [
-        f"{_count(len(flagged), 'production workload')} idle or underused:"
+        f"{counted(len(flagged), 'production workload')} idle or underused:"
         f" {hours(held)} GPU-h, {money(cost)} cost, of which {money(idle)} idle"
     ]
     unpriced = sum(use.cost_usd is None for use in flagged)
@@ -240,7 +253,3 @@ def _price(price: PriceUsed) -> str:
         f"{price.gpu_model}{where}{spot}: ${price.usd_per_gpu_hour:,.3f},"
         f" {price.source}, {price.as_of or 'no date'}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -7,37 +7,33 @@ explains every key. Keys are added, never renamed, within a schema number.
 from __future__ import annotations
 
 import json
-import math
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
 from analyzer.analysis import Analysis, PoolUse, PriceUsed, Totals, WorkloadUse
+from reports.advice_json import plan_first, recommendation, refusal, savings
 from reports.digest import in_order, oldest_price, price_sources
+from reports.plain import FRACTION, HOURS, RATE, USD, WHOLE, moment, number, text_or_null
 from reports.text import encodable
 
 SCHEMA = 1
-
-_HOURS, _USD, _FRACTION, _RATE, _WHOLE = 4, 2, 4, 4, 0
-"""Decimals. A rate (dollars a GPU-hour or a million tokens, seconds) is not a sum of money and
-would lose its meaning at two."""
 
 UTILISATION = ("mean", "p50", "p95", "max")
 """Keys of ``utilisation``, in order."""
 
 SERVING = {
-    "requests": _WHOLE,
-    "prompt_tokens": _WHOLE,
-    "generation_tokens": _WHOLE,
-    "waiting_p95": _FRACTION,
-    "kv_cache_p95": _FRACTION,
-    "usd_per_million_tokens": _RATE,
-    "coverage": _FRACTION,
-    "running_p95": _FRACTION,
-    "queue_share": _FRACTION,
-    "ttft_p95_s": _RATE,
-    "itl_p95_s": _RATE,
-    "preemptions": _WHOLE,
+    "requests": WHOLE,
+    "prompt_tokens": WHOLE,
+    "generation_tokens": WHOLE,
+    "waiting_p95": FRACTION,
+    "kv_cache_p95": FRACTION,
+    "usd_per_million_tokens": RATE,
+    "coverage": FRACTION,
+    "running_p95": FRACTION,
+    "queue_share": FRACTION,
+    "ttft_p95_s": RATE,
+    "itl_p95_s": RATE,
+    "preemptions": WHOLE,
 }
 """Keys of ``serving``, in order, each with its decimals."""
 
@@ -47,15 +43,15 @@ def document(analysis: Analysis) -> dict[str, Any]:
     window = analysis.window
     return {
         "schema": SCHEMA,
-        "generated_at": _moment(analysis.generated_at),
+        "generated_at": moment(analysis.generated_at),
         "window": {
-            "start": _moment(window.start),
-            "end": _moment(window.end),
-            "hours": _number(window.hours, _HOURS),
+            "start": moment(window.start),
+            "end": moment(window.end),
+            "hours": number(window.hours, HOURS),
         },
         "prices": _prices(analysis.prices),
         "totals": _totals(analysis.totals),
-        "workloads": [_workload(use) for use in in_order(analysis.workloads)],
+        "workloads": [workload_object(use) for use in in_order(analysis.workloads)],
         "warnings": [
             {
                 "cluster": encodable(notice.cluster),
@@ -71,6 +67,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
             for cluster, reason in sorted(analysis.failed.items())
         ],
         "pools": [_pool(pool) for pool in analysis.pools],
+        "savings": savings(analysis.savings),
     }
 
 
@@ -81,7 +78,8 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _workload(use: WorkloadUse) -> dict[str, Any]:
+def workload_object(use: WorkloadUse) -> dict[str, Any]:
+    """One of the document's ``workloads``."""
     workload = use.workload
     key = workload.key
     return {
@@ -91,23 +89,24 @@ def _workload(use: WorkloadUse) -> dict[str, Any]:
         "name": encodable(key.name),
         "environment": use.environment,
         "environment_reason": encodable(use.environment_reason),
-        "model": _text(use.model),
-        "team": _text(use.team),
-        "gpu_model": _text(use.gpu_model),
-        "gpus_per_replica": _number(workload.gpus_per_replica, _FRACTION),
+        "model": text_or_null(use.model),
+        "team": text_or_null(use.team),
+        "gpu_model": text_or_null(use.gpu_model),
+        "gpus_per_replica": number(workload.gpus_per_replica, FRACTION),
         "replicas": workload.replicas,
-        "gpu_hours": _number(use.gpu_hours, _HOURS, nullable=False),
-        "cost_usd": _number(use.cost_usd, _USD),
-        "idle_cost_usd": _number(use.idle_cost_usd, _USD),
-        "coverage": _number(use.coverage, _FRACTION),
+        "gpu_hours": number(use.gpu_hours, HOURS, nullable=False),
+        "cost_usd": number(use.cost_usd, USD),
+        "idle_cost_usd": number(use.idle_cost_usd, USD),
+        "coverage": number(use.coverage, FRACTION),
         "utilisation": _utilisation(use),
         "serving": _serving(use),
         "verdict": use.verdict.name,
         "reason": encodable(use.verdict.reason),
-        "recommendations": [],
+        "recommendations": [recommendation(one) for one in plan_first(use.advice)],
         "verdict_code": use.verdict.code,
-        "history_hours": _number(use.history_hours, _HOURS, nullable=False),
-        "observed_gpu_hours": _number(use.observed_gpu_hours, _HOURS, nullable=False),
+        "history_hours": number(use.history_hours, HOURS, nullable=False),
+        "observed_gpu_hours": number(use.observed_gpu_hours, HOURS, nullable=False),
+        "refusals": [refusal(one) for one in use.advice.refusals],
     }
 
 
@@ -115,7 +114,7 @@ def _utilisation(use: WorkloadUse) -> dict[str, Any] | None:
     spread = use.utilisation
     if spread is None:
         return None
-    figures = {name: _number(getattr(spread, name), _FRACTION) for name in UTILISATION}
+    figures = {name: number(getattr(spread, name), FRACTION) for name in UTILISATION}
     # Half a distribution cannot be judged: one figure that is not a number and none is known.
     return None if None in figures.values() else figures
 
@@ -124,18 +123,18 @@ def _serving(use: WorkloadUse) -> dict[str, Any] | None:
     served = use.serving
     if served is None:
         return None
-    return {name: _number(getattr(served, name), places) for name, places in SERVING.items()}
+    return {name: number(getattr(served, name), places) for name, places in SERVING.items()}
 
 
 def _totals(totals: Totals) -> dict[str, Any]:
     return {
-        "gpu_hours": _number(totals.gpu_hours, _HOURS, nullable=False),
-        "cost_usd": _number(totals.cost_usd, _USD, nullable=False),
-        "idle_cost_usd": _number(totals.idle_cost_usd, _USD, nullable=False),
-        "unallocated_gpu_hours": _number(totals.unallocated_gpu_hours, _HOURS),
-        "unallocated_cost_usd": _number(totals.unallocated_cost_usd, _USD),
-        "coverage": _number(totals.coverage, _FRACTION),
-        "unpriced_gpu_hours": _number(totals.unpriced_gpu_hours, _HOURS, nullable=False),
+        "gpu_hours": number(totals.gpu_hours, HOURS, nullable=False),
+        "cost_usd": number(totals.cost_usd, USD, nullable=False),
+        "idle_cost_usd": number(totals.idle_cost_usd, USD, nullable=False),
+        "unallocated_gpu_hours": number(totals.unallocated_gpu_hours, HOURS),
+        "unallocated_cost_usd": number(totals.unallocated_cost_usd, USD),
+        "coverage": number(totals.coverage, FRACTION),
+        "unpriced_gpu_hours": number(totals.unpriced_gpu_hours, HOURS, nullable=False),
     }
 
 
@@ -144,13 +143,13 @@ def _prices(prices: tuple[PriceUsed, ...]) -> dict[str, Any]:
     undated = dict.fromkeys(encodable(p.gpu_model) for p in prices if p.as_of is None)
     return {
         "as_of": oldest.isoformat() if oldest else None,
-        "source": _text(price_sources(prices)),
+        "source": text_or_null(price_sources(prices)),
         "used": [
             {
                 "gpu_model": encodable(price.gpu_model),
                 "instance_type": encodable(price.instance_type),
                 "spot": price.spot,
-                "usd_per_gpu_hour": _number(price.usd_per_gpu_hour, _RATE, nullable=False),
+                "usd_per_gpu_hour": number(price.usd_per_gpu_hour, RATE, nullable=False),
                 "as_of": price.as_of.isoformat() if price.as_of else None,
                 "source": encodable(price.source),
             }
@@ -169,26 +168,7 @@ def _pool(pool: PoolUse) -> dict[str, Any]:
         "pool": encodable(node.pool),
         "spot": node.spot,
         "node_labels": {encodable(key): encodable(value) for key, value in node.labels},
-        "present_gpu_hours": _number(pool.present_gpu_hours, _HOURS, nullable=False),
-        "unallocated_gpu_hours": _number(pool.unallocated_gpu_hours, _HOURS, nullable=False),
-        "unallocated_cost_usd": _number(pool.unallocated_cost_usd, _USD),
+        "present_gpu_hours": number(pool.present_gpu_hours, HOURS, nullable=False),
+        "unallocated_gpu_hours": number(pool.unallocated_gpu_hours, HOURS, nullable=False),
+        "unallocated_cost_usd": number(pool.unallocated_cost_usd, USD),
     }
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else encodable(value)
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _number(value: float | None, places: int, *, nullable: bool = True) -> float | int | None:
-    """``value`` rounded. What is not finite is not known: null, or left for to_json to refuse."""
-    if value is None:
-        return None
-    plain = float(value)
-    if not math.isfinite(plain):
-        return None if nullable else plain
-    # Adding zero turns -0.0, which reads as a mistake, into 0.0.
-    return round(plain) if places == 0 else round(plain, places) + 0.0

@@ -7,10 +7,11 @@ import io
 import json
 from typing import Any
 
-from analyzer.analysis import Analysis
-from reports.document import SERVING, UTILISATION, document, schema
+from analyzer.analysis import Analysis, WorkloadUse
+from reports.advice_json import COLUMNS, plan_cells
+from reports.document import SERVING, UTILISATION, document, schema, workload_object
 
-__all__ = ["csv_columns", "document", "schema", "to_csv", "to_json"]
+__all__ = ["csv_columns", "document", "schema", "to_csv", "to_json", "workload_json"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A cell that begins so is run as a formula by spreadsheets."""
@@ -21,15 +22,23 @@ def to_json(analysis: Analysis) -> str:
 
     Raises ValueError for a figure that is not finite where the contract wants a number.
     """
-    text = json.dumps(document(analysis), indent=2, ensure_ascii=False, allow_nan=False)
-    return text + "\n"
+    return _json(document(analysis))
+
+
+def workload_json(use: WorkloadUse) -> str:
+    """One of the document's ``workloads`` as a document of its own, written likewise."""
+    return _json(workload_object(use))
+
+
+def _json(made: dict[str, Any]) -> str:
+    return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(analysis: Analysis) -> str:
     """One row a workload, by RFC 4180 (lines end with CR LF), unknown figures empty.
 
     Nested keys are joined with ``_``. Window and prices are repeated in every row, so that the
-    dollars never part from their date.
+    dollars never part from their date. Of the recommendations there is the plan.
     """
     made = document(analysis)
     context = {
@@ -42,7 +51,7 @@ def to_csv(analysis: Analysis) -> str:
     writer = csv.DictWriter(out, csv_columns())
     writer.writeheader()
     for workload in made["workloads"]:
-        row = _flat(workload) | context
+        row = _flat(workload) | context | plan_cells(workload)
         writer.writerow({key: _cell(value) for key, value in row.items()})
     return out.getvalue()
 
@@ -55,9 +64,10 @@ def csv_columns() -> list[str]:
             names += (f"utilisation_{name}" for name in UTILISATION)
         elif key == "serving":
             names += (f"serving_{name}" for name in SERVING)
-        elif key != "recommendations":
+        elif key not in ("recommendations", "refusals"):
             names.append(key)
-    return [*names, "window_start", "window_end", "prices_as_of", "prices_source"]
+    # A new column goes last: some readers go by position.
+    return [*names, "window_start", "window_end", "prices_as_of", "prices_source", *COLUMNS]
 
 
 def _flat(workload: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any
 from analyzer.analysis import Analysis
 from analyzer.flags import FlagChange
 from reports.mrkdwn import code, escaped
-from reports.plan import counted, name_of
-from reports.text import money
+from reports.plan import name_of
+from reports.text import counted, money
 
 SHOWN = 20
 """Changes that are listed; the rest is counted."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from analyzer.model import WorkloadKey
 from analyzer.sleep.model import Decided, Leave, Setting, Sleep, Target, Wake
 from reports.listing import Listing, Section
-from reports.text import money
+from reports.text import counted, money
 
 QUIET = frozenset({"no-gpus", "awake"})
 """Reasons that are only counted: nobody needs to know of each."""
@@ -133,7 +133,3 @@ def left_out(decided: Sequence[Decided], look: Look) -> tuple[Section, ...]:
             lines.append(f"{look.name(one.target.key)}: {decision.reason} ({decision.evidence})")
     lines += [f"{counted(n, 'workload')}: {reason}" for reason, n in sorted(dull.items())]
     return (Section("Left out", tuple(lines)),) if lines else ()
-
-
-def counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -9,8 +9,8 @@ from typing import Any
 
 from analyzer.model import WorkloadKey
 from reports.listing import Listing, Section
-from reports.plan import Look, counted
-from reports.text import hours
+from reports.plan import Look
+from reports.text import counted, hours
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 from analyzer.model import WorkloadKey
 from analyzer.sleep.model import Setting
 from reports.listing import Listing, Section
-from reports.plan import Look, counted
-from reports.text import UNKNOWN, hours, money
+from reports.plan import Look
+from reports.text import UNKNOWN, counted, hours, money
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,17 @@ def hours(gpu_hours: float | None) -> str:
     return f"{gpu_hours:,.1f}" if gpu_hours < 9.95 else f"{gpu_hours:,.0f}"
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun, of which the plural only adds an s."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """``text`` as a sentence of its own: rules give theirs to be put anywhere."""
+    whole = f"{text[:1].upper()}{text[1:]}"
+    return whole if not whole or whole.endswith((".", "!", "?")) else f"{whole}."
+
+
 def local(moment: datetime, timezone: str) -> str:
     """A moment to the minute on the clock of ``timezone``, without the zone's name."""
     return moment.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M")

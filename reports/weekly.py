@@ -14,7 +14,12 @@ Block = Mapping[str, Any]
 SHOWN = 6
 """Lines of a section; the rest is in the files."""
 
-TOLD = ("Clusters that could not be read", "Production, idle or underused", "Totals")
+TOLD = (
+    "Clusters that could not be read",
+    "Production, idle or underused",
+    "Recommendations",
+    "Totals",
+)
 
 _LONGEST = 400
 """Characters of a line, so that a block of them stays below Slack's 3,000."""

@@ -37,7 +37,8 @@ from jobs.sleeping.tick import cases, census_of, each, limits
 from jobs.sleeping.view import Site, View, look
 from jobs.wiring import Choice
 from reports.listing import show
-from reports.plan import Look, counted, plan_listing
+from reports.plan import Look, plan_listing
+from reports.text import counted
 
 log = logging.getLogger("gpu_thrift")
 

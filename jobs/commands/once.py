@@ -25,7 +25,7 @@ from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
 from jobs.slack import SlackPoster
 from jobs.wiring import Choice, chosen_clusters, sources
-from reports.plan import counted
+from reports.text import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ _CLUSTER_OPTIONS = (
     ),
 )
 _WINDOW = click.option("--window", metavar="DURATION", help="Time to look at, such as 7d or 24h.")
+_RECORDING = click.option(
+    "--recording",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Analyse a file that `record` wrote, and read nothing else.",
+)
 _OUTPUT = (
     click.option(
         "--format",
@@ -79,14 +85,12 @@ def cluster_options(command: Command) -> Command:
     return command
 
 
+def recording_option(command: Command) -> Command:
+    return _RECORDING(command)
+
+
 def output_options(command: Command) -> Command:
-    recorded = click.option(
-        "--recording",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Analyse a file that `record` wrote, and read nothing else.",
-    )
-    for option in reversed((recorded, *_OUTPUT)):
+    for option in reversed((_RECORDING, *_OUTPUT)):
         command = option(command)
     return command
 
@@ -147,8 +151,7 @@ def write(analysis: Analysis, form: str, output: Path | None, *, only_flagged: b
         return
     text = to_json(analysis) if form == "json" else to_csv(analysis)
     if output is None:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
+        write_out(text)
     else:
         with _opened(output) as file:
             file.write(text)
@@ -159,6 +162,12 @@ def console() -> Console:
     if sys.stdout.isatty():
         return Console(highlight=False)
     return Console(width=10_000, highlight=False)
+
+
+def write_out(text: str) -> None:
+    """Text as UTF-8 on standard output, whatever the terminal's encoding."""
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 @contextmanager

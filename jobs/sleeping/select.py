@@ -67,11 +67,10 @@ def _order(target: Target) -> tuple[str, str, str]:
 
 def _named(fleet: Fleet, pool: Sequence[Target], text: str) -> Target:
     kind, _, name = text.rpartition("/")
-    kind = _SHORT.get(kind.lower(), kind.lower())
     found = {
         root.uid: root
         for target in pool
-        if target.key.name == name and _is_kind(target.key.kind, kind)
+        if target.key.name == name and is_kind(target.key.kind, kind)
         for root in [_root(fleet, target)]
     }
     if not found:
@@ -84,9 +83,10 @@ def _named(fleet: Fleet, pool: Sequence[Target], text: str) -> Target:
     return next(iter(found.values()))
 
 
-def _is_kind(kind: str, wanted: str) -> bool:
-    """Whether a kind is what a person called it: ``deployment``, ``deployments.apps``, ``""``."""
-    plain = wanted.partition(".")[0]
+def is_kind(kind: str, wanted: str) -> bool:
+    """Whether a kind is what a person called it: ``deployment``, ``deployments.apps``, ``deploy``,
+    ``""``."""
+    plain = _SHORT.get(wanted.lower(), wanted.lower()).partition(".")[0]
     return not wanted or plain in (kind.lower(), f"{kind.lower()}s")
 
 

@@ -19,6 +19,7 @@ from tests.builders import (
     verdict,
     workload_use,
 )
+from tests.reports import advised
 
 
 def typical() -> Analysis:
@@ -215,4 +216,11 @@ def hostile() -> Analysis:
     )
 
 
-ALL = {"typical": typical, "empty": empty, "failed": one_failed, "hostile": hostile}
+ALL = {
+    "typical": typical,
+    "empty": empty,
+    "failed": one_failed,
+    "hostile": hostile,
+    "advised": advised.mixed,
+    "refused": advised.refused,
+}

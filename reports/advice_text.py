@@ -1,0 +1,170 @@
+"""Advice as sentences: what to change, what that frees, and how much of it the bill would lose.
+
+GPU-hours that are freed are worth money, and yet the bill falls only when whole nodes can leave:
+the two are never said as one. Sentences hold outside text as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from analyzer.advice import Advice, Recommendation, Refusal, Saving, Savings
+from reports.text import counted, hours, money, sentence
+
+WEEK_H = 168
+
+NO_API = "the Kubernetes API was not read"
+"""Why nobody knows which nodes could leave."""
+
+CODES = {
+    "short-history": "too short a history",
+    "no-gpu-metrics": "no GPU metrics",
+    "low-coverage": "too little of its time measured",
+    "gone": "not there any more",
+    "no-replicas": "number of replicas not known",
+    "fewest": "as few replicas as are advised",
+    "no-inference-metrics": "no inference metrics",
+    "low-serving-coverage": "inference metrics with gaps",
+    "little-load": "too little load seen",
+    "queue": "requests wait",
+    "preemptions": "KV cache full",
+    "saturated": "saturated",
+    "needed": "every replica needed",
+    "fewer-already": "fewer replicas on average already",
+}
+"""Why nothing is advised, in a few words; another code stands for itself."""
+
+
+def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None) -> tuple[str, ...]:
+    """What all plans free together, then a line a workload with advice, what is worth most first.
+
+    ``advised`` are workloads as they are called, each with its advice. Where there is none at all
+    one line says why; nothing when no rule was asked.
+    """
+    found = [(name, advice) for name, advice in advised if advice.recommendations]
+    if not found:
+        refused = [advice.refusals for _, advice in advised if advice.refusals]
+        return (_none(refused),) if refused else ()
+    found.sort(key=lambda one: _rank(_first(one[1])))
+    lines = [_line(name, advice) for name, advice in found]
+    return (total(savings), *lines) if savings else tuple(lines)
+
+
+def change(advised: Recommendation) -> str:
+    """The action and what it changes: ``reduce-replicas 4 → 3``."""
+    return f"{advised.action} {advised.before} → {advised.after}"
+
+
+def effect(saving: Saving) -> str:
+    """What is freed and what the bill loses; a lower price alone frees nothing."""
+    usd = saving.usd_per_month
+    if saving.gpu_hours_per_week == 0 and usd is not None and usd != 0:
+        return bill(saving)
+    return f"{freed(saving)}, {bill(saving)}"
+
+
+def freed(saving: Saving) -> str:
+    """GPU-hours a week, and what they cost a month: ``frees 336 GPU-h a week, worth $9,993 a
+    month``."""
+    amount, usd = saving.gpu_hours_per_week, saving.worth_usd_per_month
+    if not math.isfinite(amount):
+        return "what it frees is not known"
+    if amount == 0:
+        return "frees no GPU-hours"
+    worth = "no price known" if _unknown(usd) else f"worth {money(abs(usd or 0))} a month"
+    if amount < 0:
+        return f"takes {hours(-amount)} GPU-h a week more, {worth}"
+    return f"frees {hours(amount)} GPU-h a week, {worth}"
+
+
+def bill(saving: Saving) -> str:
+    """How much the bill falls, with the nodes it takes: ``1 node can leave: saves $39,972``."""
+    usd, nodes = saving.usd_per_month, saving.nodes_freed
+    if usd is None or not math.isfinite(usd):
+        if nodes is None:
+            return "how much the bill falls is not known"
+        return f"{_leaving(nodes)}, what that saves is not known"
+    if usd == 0:
+        return "no node can leave: saves nothing yet" if nodes == 0 else "saves nothing"
+    said = f"saves {money(usd)}" if usd > 0 else f"costs {money(-usd)} more"
+    return f"{_leaving(nodes)}: {said}" if nodes else f"{said} a month"
+
+
+def total(savings: Savings) -> str:
+    """What all plans free, apart from what the bill loses."""
+    return f"{_total_freed(savings)}; {_total_bill(savings)}."
+
+
+def _total_freed(savings: Savings) -> str:
+    gpus, usd = savings.gpu_hours_per_week / WEEK_H, savings.worth_usd_per_month
+    if gpus == 0:
+        return "No GPU is freed"
+    number = f"{abs(gpus):,.1f}".removesuffix(".0") if math.isfinite(gpus) else ""
+    one = number == "1"
+    said = f"{number} {'GPU' if one else 'GPUs'} {'more' if gpus < 0 else 'freed'}".lstrip()
+    if usd is None or not math.isfinite(usd):
+        return f"{said} {'has' if one else 'have'} no known price"
+    return f"{said} {'is' if one else 'are'} worth {money(abs(usd))} a month"
+
+
+def _total_bill(savings: Savings) -> str:
+    usd, nodes, bound = savings.usd_per_month, savings.nodes_freed, savings.nodes_bound
+    if usd is None or not math.isfinite(usd):
+        if nodes is None:
+            return f"how much the bill falls is not known: {NO_API}"
+        said = f"{_leaving(nodes)}, what that saves is not known"
+    elif nodes is None:
+        return f"{_falls(usd)}; how much more with fewer nodes is not known: {NO_API}"
+    else:
+        said = f"{_falls(usd)}, {'as' if nodes or usd <= 0 else 'though'} {_leaving(nodes)}"
+    return f"{said}; at most {bound:,} could" if bound is not None and bound > nodes >= 0 else said
+
+
+def _falls(usd: float) -> str:
+    if usd == 0:
+        return "the bill does not fall"
+    return f"the bill {'falls' if usd > 0 else 'rises'} by {money(abs(usd))}"
+
+
+def _leaving(nodes: int) -> str:
+    if nodes < 0:
+        return "1 more node is needed" if nodes == -1 else f"{-nodes:,} more nodes are needed"
+    return f"{counted(nodes, 'node') if nodes else 'no node'} can leave"
+
+
+def _unknown(usd: float | None) -> bool:
+    return usd is None or not math.isfinite(usd)
+
+
+def _first(advice: Advice) -> Recommendation:
+    return advice.plan or advice.recommendations[0]
+
+
+def _rank(one: Recommendation) -> tuple[bool, float, float]:
+    """By worth, or by what a lower price saves; what has no price goes last, by hours."""
+    usd, amount = one.saving.worth_usd_per_month, one.saving.gpu_hours_per_week
+    usd = usd or (one.saving.usd_per_month if amount == 0 else usd)
+    most = -amount if math.isfinite(amount) else math.inf
+    return (True, 0.0, most) if usd is None or _unknown(usd) else (False, -usd, most)
+
+
+def _line(name: str, advice: Advice) -> str:
+    one = _first(advice)
+    apart = "" if one.plan else ", not in the totals"
+    said = (
+        f"{name}: {change(one)}: {effect(one.saving)}"
+        f" ({one.confidence.level} confidence{apart}). {sentence(one.reason)}"
+    )
+    others = ", ".join(change(other) for other in advice.recommendations if other is not one)
+    return f"{said} Instead of it: {others}." if others else said
+
+
+def _none(refused: Sequence[tuple[Refusal, ...]]) -> str:
+    """Each workload counts once, for the reason that most of its rules give."""
+    codes = (Counter(one.code for one in refusals).most_common(1)[0][0] for refusals in refused)
+    why = ", ".join(
+        f"{CODES.get(code, code)} ({number:,})" for code, number in Counter(codes).most_common()
+    )
+    return f"No advice for {counted(len(refused), 'workload')}: {why}."
