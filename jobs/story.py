@@ -6,9 +6,9 @@ from analyzer.analysis import Analysis
 from analyzer.model import Snapshot, WorkloadKey
 from analyzer.sizing import story
 from jobs.context import App
+from jobs.wiring import sizing_settings
 
 
-def story_of(app: App, snapshot: Snapshot, analysis: Analysis, key: WorkloadKey) -> story.Story:  # noqa: ARG001
+def story_of(app: App, snapshot: Snapshot, analysis: Analysis, key: WorkloadKey) -> story.Story:
     """The story of the workload ``key``, which ``analysis`` has."""
-    use = next(one for one in analysis.workloads if one.workload.key == key)
-    return story.empty(use, analysis.window)
+    return story.story(snapshot, analysis, key, sizing_settings(app.config))

@@ -100,7 +100,7 @@ class Demand:
 def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
     """The demand that ``serving`` shows. ``use`` is all of the workload's, ``per_replica`` the
     GPUs of one replica."""
-    allocated = _sum(u.allocated for u in use)
+    allocated = summed(u.allocated for u in use)
     held = (allocated > _NOTHING) & on_present_model(use)
     speaking = _or(serving.speaking, allocated / max(per_replica, _NOTHING))
     kv = serving.kv_cache.astype(np.float64)
@@ -113,7 +113,7 @@ def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:
     nothing = running + np.nan_to_num(waiting) + np.nan_to_num(generated) <= _NOTHING
     nothing &= np.nan_to_num(kv) <= _NOTHING
     proves = held & told & ~nothing
-    observed, work = _sum(u.observed for u in use), _sum(u.work for u in use)
+    observed, work = summed(u.observed for u in use), summed(u.work for u in use)
     with np.errstate(divide="ignore", invalid="ignore"):
         busy = np.where(observed > _NOTHING, work / observed, np.nan)
     where = np.flatnonzero(held)
@@ -150,7 +150,8 @@ def on_present_model(use: list[GpuUse]) -> Mask:
     return mask
 
 
-def _sum(arrays: Iterable[StepArray]) -> Floats:
+def summed(arrays: Iterable[StepArray]) -> Floats:
+    """In double precision."""
     total: Floats = np.sum([array.astype(np.float64) for array in arrays], axis=0)
     return total
 

@@ -101,6 +101,25 @@ def replay(
     return Replay(demand.minutes, gaps, zeros, tuple(stage.trial(n) for n in counts))
 
 
+def fullest_then(demand: Demand, count: int, target: Target) -> Floats:
+    """How full the fullest of ``count`` replicas would have been at its highest, one element a
+    step of the demand (1 is full)."""
+    return _Stage(demand, target, pace_of(demand), 1.0, None).played(count).peak
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Played:
+    """A number of replicas, step by step: the load of each over what it was, how much longer
+    requests stay, both together, and the cache (0-1) by load alone, of the fullest, and highest."""
+
+    share: Floats
+    longer: Floats
+    grown: Floats
+    level: Floats
+    kv: Floats
+    peak: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class _Stage:
     demand: Demand
@@ -109,8 +128,8 @@ class _Stage:
     surge: float
     itl_p95_s: float | None
 
-    def trial(self, count: int) -> Trial:
-        demand, target = self.demand, self.target
+    def played(self, count: int) -> _Played:
+        demand = self.demand
         share = demand.replicas / count
         longer = self._longer(share)
         # Whoever waited would have run, had there been room.
@@ -120,6 +139,12 @@ class _Stage:
         crowd = self._crowd(grown, count)
         kv = level + (demand.kv - demand.level) * crowd[0]
         peak = level + (demand.kv_peak - demand.level) * crowd[1]
+        return _Played(share, longer, grown, level, kv, peak)
+
+    def trial(self, count: int) -> Trial:
+        demand, target, played = self.demand, self.target, self.played(count)
+        share, longer, grown = played.share, played.longer, played.grown
+        level, kv, peak = played.level, played.kv, played.peak
         # The most requests at one time are to their mean as the fullest cache is to its mean.
         swing = np.clip(peak / np.maximum(level, 1e-9), 1, 10)
         together = demand.running / demand.replicas * grown / target.at_once
