@@ -137,7 +137,8 @@ NONE = Advice()
 class Savings:
     """What all plans together free; no GPU counts twice. ``nodes_bound`` is the most nodes that
     any packing could free, None where nodes are not known; ``nodes_freed_at_night`` leave while
-    development sleeps, beside those that leave for good."""
+    development sleeps, beside those that leave for good. Replicas that are advised in addition
+    stand apart: ``added_gpu_hours_per_week`` and what they cost."""
 
     gpu_hours_per_week: float
     worth_usd_per_month: float | None
@@ -145,3 +146,5 @@ class Savings:
     nodes_freed: int | None
     nodes_bound: int | None = None
     nodes_freed_at_night: int | None = None
+    added_gpu_hours_per_week: float = 0.0
+    added_usd_per_month: float | None = 0.0

@@ -75,6 +75,9 @@ def savings(all_plans: Savings | None) -> dict[str, Any] | None:
         "saves_usd_per_month": number(all_plans.usd_per_month, USD),
         "nodes_freed": number(all_plans.nodes_freed, WHOLE),
         "nodes_bound": number(all_plans.nodes_bound, WHOLE),
+        "nodes_freed_at_night": number(all_plans.nodes_freed_at_night, WHOLE),
+        "gpu_hours_added_per_week": number(all_plans.added_gpu_hours_per_week, HOURS),
+        "added_usd_per_month": number(all_plans.added_usd_per_month, USD),
     }
 
 

@@ -72,7 +72,8 @@ def freed(saving: Saving) -> str:
     if not math.isfinite(amount):
         return "what it frees is not known"
     if amount == 0:
-        return "frees no GPU-hours"
+        less = "" if _unknown(usd) or not usd else f" that cost {money(usd)} a month less"
+        return f"the same GPU-hours{less}" if less else "frees no GPU-hours"
     worth = "no price known" if _unknown(usd) else f"worth {money(abs(usd or 0))} a month"
     if amount < 0:
         return f"takes {hours(-amount)} GPU-h a week more, {worth}"
@@ -94,7 +95,20 @@ def bill(saving: Saving) -> str:
 
 def total(savings: Savings) -> str:
     """What all plans free, apart from what the bill loses."""
-    return f"{_total_freed(savings)}; {_total_bill(savings)}."
+    return f"{_total_freed(savings)}; {_total_bill(savings)}.{_total_added(savings)}"
+
+
+def _total_added(savings: Savings) -> str:
+    gpus, usd = savings.added_gpu_hours_per_week / WEEK_H, savings.added_usd_per_month
+    if not gpus > 0 or not math.isfinite(gpus):
+        return ""
+    cost = "at a price that is not known" if _unknown(usd) else f"for {money(usd)} a month"
+    return f" Where room is short, {_gpus(gpus)} more would be needed, {cost}."
+
+
+def _gpus(gpus: float) -> str:
+    number = f"{gpus:,.1f}".removesuffix(".0")
+    return f"{number} {'GPU' if number == '1' else 'GPUs'}"
 
 
 def _total_freed(savings: Savings) -> str:
@@ -119,6 +133,9 @@ def _total_bill(savings: Savings) -> str:
         return f"{_falls(usd)}; how much more with fewer nodes is not known: {NO_API}"
     else:
         said = f"{_falls(usd)}, {'as' if nodes or usd <= 0 else 'though'} {_leaving(nodes)}"
+    nightly = savings.nodes_freed_at_night
+    if nightly:
+        said = f"{said} for good and {nightly:,} at night"
     return f"{said}; at most {bound:,} could" if bound is not None and bound > nodes >= 0 else said
 
 

@@ -75,6 +75,7 @@ def _identity(use: WorkloadUse) -> tuple[str, ...]:
     workload = use.workload
     each = workload.gpus_per_replica
     gpus = UNKNOWN if each is None or not math.isfinite(each) else f"{each:,.4g}"
+    unit = "GPU" if gpus == "1" else "GPUs"
     count = UNKNOWN if workload.replicas is None else f"{workload.replicas:,}"
     gone = "; it is not there any more" if workload.exists is False else ""
     return (
@@ -82,7 +83,7 @@ def _identity(use: WorkloadUse) -> tuple[str, ...]:
         f"model: {use.model or UNKNOWN}",
         f"team: {use.team or UNKNOWN}",
         f"GPU: {use.gpu_model or UNKNOWN}",
-        f"replicas: {count}, {gpus} GPUs each{gone}",
+        f"replicas: {count}, {gpus} {unit} each{gone}",
     )
 
 

@@ -57,10 +57,8 @@ class ReplicasConfig(Section):
         ),
     )
     busy: float = field(
-        default=0.98,
-        metadata=about(
-            _PART, "Most GPU work (p95) where no token counts tell how requests share a GPU."
-        ),
+        default=0.9,
+        metadata=about(_PART, "Most GPU work (p95) where it grows with the tokens that are made."),
     )
     at_once: int = field(
         default=256,

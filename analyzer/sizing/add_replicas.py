@@ -63,7 +63,8 @@ def add_replicas(
             ]
         ),
         evidence={
-            "coverage": round(demand.coverage, 4),
+            "coverage": round(case.figures.coverage or 0.0, 4),
+            "serving_coverage": round(demand.coverage, 4),
             "history_hours": round(case.span_h, 2),
             "load_hours": round(demand.minutes / 60, 2),
             "verdict": verdict.code,

@@ -76,22 +76,27 @@ class Bill:
 
     def together(self, plans: Sequence[Plan]) -> Savings:
         """What all plans free, each GPU and each node once."""
-        hours = sum(plan.advice.saving.gpu_hours_per_week for plan in plans)
-        worth = _known_sum(plan.advice.saving.worth_usd_per_month for plan in plans)
-        movable = [plan for plan in plans if plan.advice.action != "add-replicas"]
-        movable = [plan for plan in movable if plan.key.cluster in self._known]
+        more = [plan.advice.saving for plan in plans if plan.advice.action == "add-replicas"]
+        less = [plan for plan in plans if plan.advice.action != "add-replicas"]
+        found = Savings(
+            gpu_hours_per_week=sum(plan.advice.saving.gpu_hours_per_week for plan in less),
+            worth_usd_per_month=_known_sum(plan.advice.saving.worth_usd_per_month for plan in less),
+            usd_per_month=None,
+            nodes_freed=None,
+            added_gpu_hours_per_week=-sum(saving.gpu_hours_per_week for saving in more),
+            added_usd_per_month=_less(0.0, _sum(saving.worth_usd_per_month for saving in more)),
+        )
         if not self._known:
-            return Savings(hours, worth, None, None)
+            return found
+        movable = [plan for plan in less if plan.key.cluster in self._known]
         lasting = [plan for plan in movable if not plan.is_nightly]
         nights = [plan for plan in movable if plan.is_nightly]
         for_good = self._packing.leaving(self._removed(lasting))
         at_night = self._nightly(lasting, nights, for_good)
-        added = [p.advice.saving.usd_per_month for p in plans if p.advice.action == "add-replicas"]
         part = sum(plan.asleep for plan in nights) / len(nights) if nights else 0.0
-        usd = _sum([self._worth(for_good.nodes, 1.0), self._worth(at_night, part), *added])
-        return Savings(
-            gpu_hours_per_week=hours,
-            worth_usd_per_month=worth,
+        usd = _sum([self._worth(for_good.nodes, 1.0), self._worth(at_night, part)])
+        return replace(
+            found,
             usd_per_month=_less(usd, _sum(plan.instead_usd for plan in movable)),
             nodes_freed=len(for_good.nodes),
             nodes_bound=max(for_good.bound_of_more, 0),

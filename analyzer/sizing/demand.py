@@ -28,6 +28,12 @@ _NOTHING = 1e-3
 _APART = 0.3
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
 requests are sent at random: 0.3 to 0.5 in simulations, so that this counts as all."""
+_ALIKE = 0.05
+"""Relative spread of hourly loads below which nothing can be read from their differences."""
+_FOLLOWS = 0.5
+"""Growth of work per growth of load: 1 when twice the load is twice the work, 0 when a GPU is
+busy whatever it runs."""
+_HOUR_STEPS = 3600 // STEP_S
 _DAY_STEPS = 86_400 // STEP_S
 
 
@@ -78,6 +84,25 @@ class Demand:
         over = float(np.maximum(self.kv_peak - self.level, 0).sum())
         apart = float(np.maximum(self.kv - self.level, 0).sum())
         return min(1.0, apart / over / _APART) if over > 0 else 0.0
+
+    def work_follows_load(self) -> bool:
+        """Whether GPU work grows with the tokens that are made, so that it tells what is left.
+
+        On many servers a GPU counts as busy however few requests it runs: then its work says
+        nothing of how many more it could run. Also True where hours are too alike to tell.
+        """
+        known = np.isfinite(self.generated) & (self.generated > 0) & (self.busy > 0)
+        _, hour = np.unique(self.at[known] // _HOUR_STEPS, return_inverse=True)
+        if hour.size < 3 * _HOUR_STEPS:
+            return True
+        count = np.bincount(hour)
+        rate = np.log(np.bincount(hour, (self.generated / self.replicas)[known]) / count)
+        work = np.log(np.bincount(hour, self.busy[known]) / count)
+        spread = rate - rate.mean()
+        if float(spread.std()) < _ALIKE:
+            return True
+        growth = float((spread * (work - work.mean())).sum() / (spread**2).sum())
+        return growth > _FOLLOWS
 
     def surge(self, certainty: float = CERTAINTY) -> float:
         """How much higher the coming days may go than the highest of these: at least 1.

@@ -160,7 +160,8 @@ def _doubts(
 
 def _evidence(case: Case, config: ReplicasConfig, demand: Demand) -> dict[str, Fact]:
     return {
-        "coverage": round(demand.coverage, 4),
+        "coverage": round(case.figures.coverage or 0.0, 4),
+        "serving_coverage": round(demand.coverage, 4),
         "history_hours": round(case.span_h, 2),
         "load_hours": round(demand.minutes / 60, 2),
         "gap_hours": round(demand.gaps * STEP_H, 2),

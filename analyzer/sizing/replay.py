@@ -30,7 +30,7 @@ _FULL = 99.0
 class Target:
     """What a number of replicas has to meet. ``kv_p95`` and ``saturated_at`` (0-1) are of the
     fullest replica's KV cache, ``saturated_share`` (0-1) of minutes may be above the second;
-    ``busy`` (0-1) is the most GPU work where no tokens tell how requests share a GPU, ``itl_p95``
+    ``busy`` (0-1) is the most GPU work where it grows with the load, ``itl_p95``
     the most time between tokens (zero: any), ``at_once`` requests that one replica runs at a
     time; ``certainty`` (0-1) with which nothing is to wait in the coming days either (0: only
     what was seen counts)."""
@@ -96,7 +96,8 @@ def replay(
     demand: Demand, counts: Iterable[int], target: Target, itl_p95_s: float | None = None
 ) -> Replay:
     """A trial for each of ``counts``. ``itl_p95_s`` is the time between tokens now."""
-    stage = _Stage(demand, target, pace_of(demand), demand.surge(target.certainty), itl_p95_s)
+    known = demand.surge(target.certainty), itl_p95_s, demand.work_follows_load()
+    stage = _Stage(demand, target, pace_of(demand), *known)
     gaps, zeros = demand.gaps * MINUTES, demand.zeros * MINUTES
     return Replay(demand.minutes, gaps, zeros, tuple(stage.trial(n) for n in counts))
 
@@ -104,7 +105,7 @@ def replay(
 def fullest_then(demand: Demand, count: int, target: Target) -> Floats:
     """How full the fullest of ``count`` replicas would have been at its highest, one element a
     step of the demand (1 is full)."""
-    return _Stage(demand, target, pace_of(demand), 1.0, None).played(count).peak
+    return _Stage(demand, target, pace_of(demand), 1.0, None, False).played(count).peak
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -127,6 +128,7 @@ class _Stage:
     pace: Pace | None
     surge: float
     itl_p95_s: float | None
+    work_counts: bool
 
     def played(self, count: int) -> _Played:
         demand = self.demand
@@ -205,11 +207,8 @@ class _Stage:
                 f"days differ: the next may reach {self.surge:.2f} times the highest seen, "
                 "and requests would wait"
             )
-        if self.pace is None and trial.gpu_p95 is not None and trial.gpu_p95 > target.busy:
-            return (
-                f"GPU work p95 {trial.gpu_p95:.0%}, at most {target.busy:.0%} where no token "
-                "counts tell how requests share a GPU"
-            )
+        if self.work_counts and trial.gpu_p95 is not None and trial.gpu_p95 > target.busy:
+            return f"GPU work p95 {trial.gpu_p95:.0%}, at most {target.busy:.0%}"
         limit = target.itl_p95.total_seconds()
         if limit > 0 and trial.itl_p95_s is not None and trial.itl_p95_s > limit:
             return f"p95 between tokens {trial.itl_p95_s:.2g} s, objective {limit:g} s"

@@ -150,6 +150,9 @@ def test_all_plans_together_stand_at_the_top():
         "saves_usd_per_month": 41091.55,
         "nodes_freed": 1,
         "nodes_bound": 2,
+        "nodes_freed_at_night": None,
+        "gpu_hours_added_per_week": 0.0,
+        "added_usd_per_month": 0.0,
     }
     assert document(analysis())["savings"] is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from tests.analyzer.sizing.loads import A100, served
 SPAN = builders.window()
 
 
-def demand(replicas: int = 4, **changes: object) -> Demand:
+def demand(replicas: int = 4, busy: Any = 0.1, **changes: object) -> Demand:
     use = builders.gpu_use(
-        allocated=float(replicas), work=replicas / 2, node=builders.node_class(A100), span=SPAN
+        allocated=float(replicas),
+        work=builders.steps(busy, SPAN) * replicas,
+        node=builders.node_class(A100),
+        span=SPAN,
     )
     return observe([use], served(SPAN, replicas, **changes), 1.0)
 
@@ -127,11 +131,26 @@ def test_time_between_tokens_keeps_its_objective() -> None:
     assert loose.meets
 
 
-def test_gpu_work_limits_where_no_tokens_are_counted() -> None:
-    busy = demand(generated=None)
-    assert trial(busy, 3).meets, "four GPUs half busy are three at 67 %"
-    assert "GPU work" in trial(busy, 2).broken, "and two at 100 %"
-    assert trial(demand(), 2).meets, "token counts tell more"
+def test_gpu_work_limits_where_it_grows_with_the_load() -> None:
+    """Half busy by day and a quarter by night, as the tokens are: on three of four 67 % at most,
+    on two 100 %."""
+    day = np.arange(SPAN.steps) % 288 < 144
+    tokens = np.where(day, 200_000.0, 100_000.0)
+    follows = demand(busy=np.where(day, 0.5, 0.25), generated=tokens)
+    assert follows.work_follows_load()
+    assert trial(follows, 3).meets
+    assert trial(follows, 3).gpu_p95 == pytest.approx(2 / 3, rel=1e-5)
+    assert "GPU work" in trial(follows, 2).broken
+    always = demand(busy=np.where(day, 0.5, 0.49), generated=tokens)
+    assert not always.work_follows_load(), "busy whatever it runs"
+    assert trial(always, 2).meets
+
+
+@pytest.mark.parametrize("tokens", [None, 180_000.0])
+def test_gpu_work_limits_where_nothing_tells_what_it_means(tokens: float | None) -> None:
+    busy = demand(busy=0.5, generated=tokens)
+    assert trial(busy, 3).meets
+    assert "GPU work" in trial(busy, 2).broken
 
 
 def test_who_waited_would_have_run_on_more() -> None:
