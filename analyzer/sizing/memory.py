@@ -81,13 +81,15 @@ class Fit:
         return self.room_gib > 0
 
 
-def fit(shape: Shape, setup: Setup, vram_gib: float) -> Fit:
-    """``vram_gib`` is what the device reports, which is less than what is written on it."""
+def fit(shape: Shape, setup: Setup, vram_gib: float, overhead_gib: float | None = None) -> Fit:
+    """``vram_gib`` is what the device reports, which is less than what is written on it.
+    ``overhead_gib`` is what the runtime takes, by the size of the model where it is not given."""
     parallel = setup.tensor_parallel
     budget = vram_gib * setup.share
     weights = shape.parameters * BYTES[setup.weights] / parallel / GIB
-    overhead = OVERHEAD_LARGE_GIB if shape.parameters >= LARGE else OVERHEAD_GIB
-    room = budget - weights - overhead
+    if overhead_gib is None:
+        overhead_gib = OVERHEAD_LARGE_GIB if shape.parameters >= LARGE else OVERHEAD_GIB
+    room = budget - weights - overhead_gib
     each = shape.kv_bytes_per_token(parallel, BYTES[setup.keys])
     tokens = max(room, 0.0) * GIB / each if each else None
     return Fit(budget, weights, room, tokens)

@@ -146,10 +146,10 @@ def _choice(model: Known, gpu: Gpu, count: int, usd: float, need: _Need) -> _Cho
 
 
 def _is_less(choice: _Choice, here: _Choice) -> bool:
-    """Smaller as well as cheaper: prices come from several vendors, and a larger GPU that is
-    cheaper elsewhere is no advice on size."""
-    memory = choice.count * choice.gpu.memory_mib
-    return choice.usd < 0.99 * here.usd and memory < here.count * here.gpu.memory_mib
+    """Cheaper, and of no more memory: a larger GPU that happens to be cheaper is no advice on
+    size. Makers round: 80 GB are more on one model than on another."""
+    memory, now = choice.count * choice.gpu.memory_mib, here.count * here.gpu.memory_mib
+    return choice.usd < 0.99 * here.usd and memory < 1.02 * now
 
 
 def _is_enough(choice: _Choice, need: _Need) -> bool:

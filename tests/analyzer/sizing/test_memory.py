@@ -39,6 +39,12 @@ def test_the_tokens_that_fit(shape: Shape, setup: Setup, gpu: str, tokens: float
     assert found.tokens == pytest.approx(tokens, rel=0.01)
 
 
+def test_an_8b_on_an_l4_with_the_least_overhead() -> None:
+    """A public planner says 40,208; the runtime takes 0.8 GiB at least."""
+    found = fit(LLAMA_8B, Setup(), memory_gib("L4"), overhead_gib=0.8)
+    assert found.tokens == pytest.approx(40_172, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("shape", "gpu"), [(MISTRAL_7B, "T4"), (LLAMA2_13B, "L4"), (LLAMA_70B, "H200")]
 )
