@@ -90,6 +90,8 @@ class WorkloadUse:
     serving: ServingFigures | None
     verdict: Verdict
     advice: Advice = NONE
+    spot_share: float | None = None
+    """The part of its GPU-hours (0-1) that was on spot nodes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,8 @@ def _is_removed(_: str, __: str, use: WorkloadUse) -> bool:
     return workload.replicas == 0 and not has_memory(workload.annotations)
 
 
-def _is_untold(_: str, __: str, ___: WorkloadUse) -> bool:
-    """An analysis does not tell on which class of node a workload runs."""
-    return False
+def _is_on_spot(_: str, __: str, use: WorkloadUse) -> bool:
+    return use.spot_share is not None and use.spot_share > 0.5
 
 
 _DONE: Mapping[Action, Callable[[str, str, WorkloadUse], bool]] = {
@@ -59,7 +58,7 @@ _DONE: Mapping[Action, Callable[[str, str, WorkloadUse], bool]] = {
     "reduce-replicas": _has_replicas,
     "smaller-gpu": _has_gpu,
     "share-gpu": _shares,
-    "use-spot": _is_untold,
+    "use-spot": _is_on_spot,
     "sleep-overnight": _sleeps,
     "remove": _is_removed,
 }

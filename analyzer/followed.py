@@ -21,7 +21,35 @@ from analyzer.sleep.annotations import has_memory
 
 REJECT = "gpu-thrift.io/reject"
 
-JUDGEMENTS: frozenset[str] = frozenset()
+JUDGEMENTS = frozenset(
+    {
+        "asleep-already",
+        "environment",
+        "fewer-already",
+        "fewest",
+        "gone",
+        "in-use",
+        "kind",
+        "needed",
+        "never-used",
+        "no-mig-part",
+        "no-night",
+        "no-partner",
+        "not-by-replicas",
+        "not-cheaper",
+        "not-one-gpu",
+        "not-saturated",
+        "nothing-freed",
+        "nothing-smaller",
+        "preemptions",
+        "queue",
+        "saturated",
+        "scheduled",
+        "shared-already",
+        "spot-already",
+        "too-large",
+    }
+)
 """Codes of refusals that say from data that the advice would be wrong. Any other refusal without a
 replay is taken for a lack of data, which ends nothing."""
 

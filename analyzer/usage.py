@@ -132,6 +132,7 @@ def _workload(
         utilisation=utilisation,
         serving=figures.serving,
         verdict=judge(figures, settings.verdict),
+        spot_share=_spot_share(use),
     )
 
 
@@ -215,6 +216,14 @@ def _team(workload: Workload, keys: Sequence[str]) -> str | None:
             if value:
                 return value
     return None
+
+
+def _spot_share(use: list[GpuUse]) -> float | None:
+    hours = dict.fromkeys((False, True), 0.0)
+    for one in use:
+        hours[one.node_class.spot] += float(one.allocated.sum(dtype=np.float64))
+    total = hours[False] + hours[True]
+    return hours[True] / total if total > 0 else None
 
 
 def _main_gpu(use: list[GpuUse]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -28,12 +29,14 @@ def add_replicas(
     """The smallest number on which what waited would have run. ``itl_p95`` as for fewer."""
     verdict = case.figures.verdict
     if verdict.name != "saturated" or verdict.code not in _CODES:
-        return Refusal(ACTION, "not-saturated", f"it is {verdict.name}, not short of room")
+        code = "unknown" if verdict.name == "unknown" else "not-saturated"
+        return Refusal(ACTION, code, f"it is {verdict.name}, not known to be short of room")
     demand = proven(case, ACTION)
     if isinstance(demand, Refusal):
         return demand
     count, usd = case.replicas or 0, case.usd_per_gpu_hour
-    target = target_of(case, config, itl_p95, demand)
+    # What more is needed is needed for what was seen.
+    target = replace(target_of(case, config, itl_p95, demand), certainty=0.0)
     itl_s = case.serving.itl_p95_s if case.serving else None
     found = replay(demand, range(count, _MOST * count + 1), target, itl_s)
     enough = next((trial for trial in found.trials[1:] if trial.meets), None)

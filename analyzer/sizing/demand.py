@@ -24,6 +24,7 @@ HEARD = 0.9
 
 CERTAINTY = 0.98
 """With which it is told how far the coming days may go."""
+_SURGE = 2.0
 _NOTHING = 1e-3
 _APART = 0.3
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
@@ -110,7 +111,7 @@ class Demand:
         The loads of the highest days are taken to follow a power law whose exponent is read from
         the first and the third of them (Hill's estimator); this is the level that as many days
         again stay below with the probability ``certainty`` (0-1; 0 expects nothing beyond what was
-        seen). 1 with fewer than three days.
+        seen). 1 with fewer than three days, and at most 2: three days tell no more of a tail.
         """
         load = self.replicas * self.level
         days = self.at // _DAY_STEPS
@@ -119,7 +120,7 @@ class Demand:
             return 1.0
         tail = float(np.log(tops[0] / tops[2])) / 1.5
         beyond = float(np.exp(tail * np.log(3 / (1 - min(certainty, 0.999)))))
-        return max(1.0, float(tops[2] / tops[0]) * beyond)
+        return min(max(1.0, float(tops[2] / tops[0]) * beyond), _SURGE)
 
 
 def observe(use: list[GpuUse], serving: Serving, per_replica: float) -> Demand:

@@ -40,7 +40,8 @@ def _not_idle(case: Case) -> Refusal | None:
     verdict = case.figures.verdict
     if verdict.name == "idle":
         return None
-    return Refusal(ACTION, "in-use", f"it is {verdict.name}: {verdict.reason}")
+    code = "unknown" if verdict.name == "unknown" else "in-use"
+    return Refusal(ACTION, code, f"it is {verdict.name}: {verdict.reason}")
 
 
 def _no_replicas(case: Case) -> Refusal | None:

@@ -93,3 +93,34 @@ def test_the_smallest_cache_stands_for_all() -> None:
     caches = (Cache(9000, 0.9, "auto"), Cache(8000, 0.8, "auto"), Cache())
     pods = [reading(str(i), SPEAKS, cache=cache) for i, cache in enumerate(caches)]
     assert merge_serving(KEY, pods).cache == Cache(8000, None, "auto")
+
+
+DAY = np.ones(288, dtype=np.float32)
+
+
+def test_the_mean_of_all_caches_and_how_much_fuller_the_most_loaded_one_was() -> None:
+    """Two replicas at 60 and 20 % for a day: 40 % on average, the fuller one 1.5 times that. A
+    third, there for two hours at 100 %, shows chance and no habit."""
+    brief = np.full(288, np.nan, dtype=np.float32)
+    brief[:24] = 1.0
+    caches = {"a": 0.6 * DAY, "b": 0.2 * DAY, "c": brief}
+    found = merge_serving(
+        KEY,
+        [
+            reading(
+                pod,
+                0 * DAY,
+                kv_cache=cache,
+                **dict.fromkeys([n for n in ARRAYS if n not in ("kv_cache", "waiting")], DAY),
+            )
+            for pod, cache in caches.items()
+        ],
+    )
+    assert found.kv_mean is not None
+    assert found.kv_mean[0] == pytest.approx(0.6)
+    assert found.kv_mean[-1] == pytest.approx(0.4)
+    assert found.lean == pytest.approx(0.6 * 288 / (0.6 * 24 + 0.4 * 264), rel=1e-4)
+
+
+def test_of_less_than_half_a_day_no_habit_is_told() -> None:
+    assert merge_serving(KEY, [reading("a", SPEAKS)]).lean is None

@@ -70,9 +70,17 @@ def test_what_costs_nothing_is_worth_nothing() -> None:
     assert advised(idle(prices=book(0.0))).saving.worth_usd_per_month == 0
 
 
-@pytest.mark.parametrize("name", ["underused", "right-sized", "saturated", "unknown"])
-def test_only_what_is_idle(name: Any) -> None:
-    assert refused(case(verdict=verdict(name))) == "in-use"
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("underused", "in-use"),
+        ("right-sized", "in-use"),
+        ("saturated", "in-use"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_only_what_is_idle(name: Any, code: str) -> None:
+    assert refused(case(verdict=verdict(name))) == code
 
 
 @pytest.mark.parametrize(("replicas", "code"), [(0, "asleep"), (None, "no-replicas")])

@@ -195,6 +195,14 @@ def test_days_that_differ_widen_the_margin() -> None:
     assert "days differ" in trial(of, 2, Target(certainty=0.99)).broken, "0.8 x 1.33 = 1.07"
 
 
+def test_one_odd_day_is_not_the_beginning_of_anything() -> None:
+    """Once 46 % where other days reach 20: a power law through that would expect seven times as
+    much."""
+    kv = np.full(SPAN.steps, 0.2)
+    kv[100] = 0.46
+    assert demand(kv_cache=kv, kv_peak=kv, kv_mean=kv).surge() == 2
+
+
 @pytest.mark.parametrize(
     ("mean", "peak", "level", "expected"),
     [
