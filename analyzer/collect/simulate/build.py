@@ -19,18 +19,10 @@ from analyzer.collect.simulate.fleet import (
     Scaling,
     Span,
 )
+from analyzer.collect.simulate.hardware import MIG_1G, NODES, NVIDIA_GPU, NodeSpec
 from analyzer.collect.simulate.load import DAY_S, OFFICE_HOURS, generator
-from analyzer.collect.simulate.roster import (
-    APPS,
-    MIG_1G,
-    NAMESPACES,
-    NODES,
-    NVIDIA_GPU,
-    AppSpec,
-    Hours,
-    NodeSpec,
-    Slot,
-)
+from analyzer.collect.simulate.roster import APPS, NAMESPACES
+from analyzer.collect.simulate.spec import AppSpec, Hours, Slot
 from analyzer.model import Window
 
 DAYS = 28
