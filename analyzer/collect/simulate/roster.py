@@ -5,17 +5,9 @@ Each workload is there for one thing that an analysis has to get right; ``why`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from analyzer.collect.simulate.hardware import MIG_1G
 from analyzer.collect.simulate.load import Load
 from analyzer.collect.simulate.spec import AppSpec, Slot, labelled, singles
-
-NAMESPACES: Mapping[str, Mapping[str, str]] = {
-    "llm-serving": {"team": "inference"},
-    "platform-ml": {"team": "ml-platform", "cost-center": "4711"},
-    "research": {"team": "research"},
-}
 
 APPS = (
     AppSpec(
@@ -32,6 +24,7 @@ APPS = (
             Slot("a100-1", (4, 5)),
         ),
         model="meta-llama/Llama-3.1-70B-Instruct",
+        longest=16384,
         labels=labelled("production"),
         rollouts=(9.4, 18.45),
         crash_day=16.6,
@@ -47,6 +40,7 @@ APPS = (
         ),
         slots=(*singles("a100-1", 6, 7), *singles("a100-2", 0, 1)),
         model="lmsys/vicuna-13b-v1.5",
+        longest=4096,
         labels=labelled("production"),
         rollouts=(11.5,),
         load_minutes=11,
@@ -62,6 +56,7 @@ APPS = (
         ),
         slots=singles("a100-2", 2, 3),
         model="codellama/CodeLlama-34b-Instruct-hf",
+        longest=16384,
         labels=labelled("production"),
         load_minutes=13,
     ),
@@ -76,6 +71,7 @@ APPS = (
         ),
         slots=(Slot("a100-2", (4, 5)), Slot("a100-2", (6, 7))),
         model="Qwen/Qwen2.5-72B-Instruct",
+        longest=32768,
         labels=labelled("production"),
         load_minutes=18,
     ),
@@ -86,6 +82,7 @@ APPS = (
         load=Load(gpu=0.0, hours="never"),
         slots=(Slot("h100-1", (0, 1)), Slot("h100-1", (2, 3))),
         model="mistralai/Mixtral-8x7B-Instruct-v0.1",
+        longest=32768,
         labels=labelled("production"),
     ),
     AppSpec(
@@ -102,7 +99,23 @@ APPS = (
             *singles("l4-2", 0, 1, hours="daytime"),
         ),
         model="mistralai/Mistral-7B-Instruct-v0.3",
+        longest=16384,
         labels=labelled("production"),
+        load_minutes=6,
+    ),
+    AppSpec(
+        "llm-serving",
+        "qwen-7b-production",
+        why="a replica too many, on nodes of one GPU each: with it a node can leave",
+        load=Load(
+            gpu=0.4, trough=0.5, weekend=0.8, requests_per_s=0.9, prompt_tokens=1200,
+            generation_tokens=300, kv_cache=0.42, ttft_s=0.15, itl_s=0.028,
+        ),
+        slots=(*singles("l4-3", 0), *singles("l4-4", 0), *singles("l4-5", 0)),
+        model="Qwen/Qwen2.5-7B-Instruct",
+        longest=16384,
+        labels=labelled("production"),
+        rollouts=(13.45,),
         load_minutes=6,
     ),
     AppSpec(
@@ -115,6 +128,7 @@ APPS = (
         ),
         slots=singles("a10g", 0, 1, 2, 3),
         model="BAAI/bge-reranker-v2-gemma",
+        longest=8192,
         pod_labels=labelled("production"),
     ),
     AppSpec(
@@ -127,6 +141,7 @@ APPS = (
         ),
         slots=singles("l40s", 0, 1),
         model="mistralai/Mistral-7B-Instruct-v0.3",
+        longest=16384,
         labels=labelled("development"),
         load_minutes=6,
     ),
@@ -140,6 +155,7 @@ APPS = (
         ),
         slots=singles("l4-2", 2, 3, hours="office"),
         model="meta-llama/Llama-3.1-8B-Instruct",
+        longest=8192,
         load_minutes=6,
     ),
     AppSpec(
@@ -151,6 +167,7 @@ APPS = (
         ),
         slots=singles("a10g-old", 0, 1),
         model="lmsys/vicuna-7b-v1.5",
+        longest=4096,
         labels=labelled("development"),
         until_day=14.0,
     ),
@@ -164,6 +181,7 @@ APPS = (
         ),
         slots=(Slot("h100-1", (4, 5)),),
         model="deepseek-ai/DeepSeek-R1-Distill-Llama-70B",
+        longest=32768,
         server="sglang",
         labels=labelled("production", "ml-platform"),
         load_minutes=16,
@@ -178,6 +196,7 @@ APPS = (
         ),
         slots=singles("mig", 0, 1, 2, 3, 4),
         model="Qwen/Qwen2.5-0.5B-Instruct",
+        longest=8192,
         resource=MIG_1G,
         labels=labelled("production", "ml-platform"),
         rollouts=(20.5,),
@@ -194,6 +213,49 @@ APPS = (
         model="meta-llama/Llama-3.1-8B-Instruct",
         labels=labelled("staging", "ml-platform"),
         rollouts=(3.4, 8.6, 15.5, 22.4),
+    ),
+    AppSpec(
+        "platform-ml",
+        "llama-8b-production",
+        why="one replica on a GPU of which it needs neither the memory nor the speed",
+        load=Load(
+            gpu=0.36, trough=0.5, weekend=0.7, requests_per_s=0.9, prompt_tokens=800,
+            generation_tokens=260, kv_cache=0.1, ttft_s=0.12, itl_s=0.03,
+        ),
+        slots=singles("l40s-3", 0),
+        model="meta-llama/Llama-3.1-8B-Instruct",
+        longest=16384,
+        labels=labelled("production", "ml-platform"),
+        rollouts=(6.5,),
+        load_minutes=6,
+    ),
+    AppSpec(
+        "platform-ml",
+        "llama-3b-staging",
+        why="a small model on a GPU of its own, which another small model could share",
+        load=Load(
+            gpu=0.3, trough=0.3, weekend=0.4, requests_per_s=0.6, prompt_tokens=500,
+            generation_tokens=160, kv_cache=0.05, ttft_s=0.08, itl_s=0.024,
+        ),
+        slots=singles("l4-6", 0),
+        model="meta-llama/Llama-3.2-3B-Instruct",
+        longest=8192,
+        labels=labelled("staging", "ml-platform"),
+        load_minutes=4,
+    ),
+    AppSpec(
+        "platform-ml",
+        "llama-1b-staging",
+        why="the other small model",
+        load=Load(
+            gpu=0.2, trough=0.3, weekend=0.4, requests_per_s=0.8, prompt_tokens=400,
+            generation_tokens=80, kv_cache=0.03, ttft_s=0.05, itl_s=0.012,
+        ),
+        slots=singles("l4-7", 0),
+        model="meta-llama/Llama-3.2-1B-Instruct",
+        longest=8192,
+        labels=labelled("staging", "ml-platform"),
+        load_minutes=3,
     ),
     AppSpec(
         "platform-ml",

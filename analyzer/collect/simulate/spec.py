@@ -12,6 +12,12 @@ from analyzer.collect.simulate.load import Load
 ENVIRONMENT = "app.kubernetes.io/environment"
 Hours = Literal["always", "daytime", "office"]
 
+NAMESPACES: Mapping[str, Mapping[str, str]] = {
+    "llm-serving": {"team": "inference"},
+    "platform-ml": {"team": "ml-platform", "cost-center": "4711"},
+    "research": {"team": "research"},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -24,7 +30,8 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class AppSpec:
-    """A workload. Every day in ``rollouts`` all its pods are replaced, one after the other."""
+    """A workload. On every day in ``rollouts`` all its pods are replaced, one after the other.
+    ``longest`` is the most tokens that a request may have; 0 leaves that to the model."""
 
     namespace: str
     name: str
@@ -34,6 +41,7 @@ class AppSpec:
     kind: Literal["Deployment", "StatefulSet", "Job"] = "Deployment"
     model: str = ""
     server: Literal["vllm", "sglang", ""] = "vllm"
+    longest: int = 0
     resource: str = NVIDIA_GPU
     labels: Mapping[str, str] = field(default_factory=dict)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
