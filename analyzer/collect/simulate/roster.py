@@ -109,7 +109,7 @@ APPS = (
         why="a replica too many, on nodes of one GPU each: with it a node can leave",
         load=Load(
             gpu=0.4, trough=0.5, weekend=0.8, requests_per_s=0.9, prompt_tokens=1200,
-            generation_tokens=300, kv_cache=0.42, ttft_s=0.15, itl_s=0.028,
+            generation_tokens=300, kv_cache=0.34, ttft_s=0.15, itl_s=0.028,
         ),
         slots=(*singles("l4-3", 0), *singles("l4-4", 0), *singles("l4-5", 0)),
         model="Qwen/Qwen2.5-7B-Instruct",
@@ -220,7 +220,7 @@ APPS = (
         why="one replica on a GPU of which it needs neither the memory nor the speed",
         load=Load(
             gpu=0.36, trough=0.5, weekend=0.7, requests_per_s=0.9, prompt_tokens=800,
-            generation_tokens=260, kv_cache=0.1, ttft_s=0.12, itl_s=0.03,
+            generation_tokens=260, kv_cache=0.07, ttft_s=0.12, itl_s=0.03,
         ),
         slots=singles("l40s-3", 0),
         model="meta-llama/Llama-3.1-8B-Instruct",
