@@ -81,15 +81,28 @@ def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None)
 
 def change(advised: Recommendation) -> str:
     """The action and what it changes: ``reduce-replicas 4 → 3``."""
-    return f"{advised.action} {advised.before} → {advised.after}"
+    awake = "awake " if advised.action == "sleep-overnight" else ""
+    return f"{advised.action} {awake}{advised.before} → {advised.after}"
 
 
-def effect(saving: Saving) -> str:
+def instead(advised: Recommendation) -> str:
+    """What the saving has already paid for, of what advice needs in place of what it frees."""
+    if advised.action == "smaller-gpu":
+        return f"the {advised.after} paid"
+    if advised.action == "share-gpu":
+        return "its part of the shared GPU paid"
+    return "the spot price paid" if advised.action == "use-spot" else ""
+
+
+def effect(saving: Saving, paid: str = "") -> str:
     """What is freed and what the bill loses; a lower price alone frees nothing."""
-    usd = saving.usd_per_month
-    if saving.gpu_hours_per_week == 0 and usd is not None and usd != 0:
-        return bill(saving)
-    return f"{freed(saving)}, {bill(saving)}"
+    amount, worth, usd = saving.gpu_hours_per_week, saving.worth_usd_per_month, saving.usd_per_month
+    if amount == 0 and usd is not None and usd != 0:
+        return bill(saving, paid)
+    if amount < 0 and usd is not None and usd == worth and not saving.nodes_freed:
+        # New GPUs cost what they are worth: once is enough.
+        return f"takes {hours(-amount)} GPU-h a week more, {bill(saving)}"
+    return f"{freed(saving)}; {bill(saving, paid)}"
 
 
 def freed(saving: Saving) -> str:
@@ -107,17 +120,20 @@ def freed(saving: Saving) -> str:
     return f"frees {hours(amount)} GPU-h a week, {worth}"
 
 
-def bill(saving: Saving) -> str:
-    """How much the bill falls, with the nodes it takes: ``1 node can leave: saves $39,972``."""
+def bill(saving: Saving, paid: str = "") -> str:
+    """How much the bill falls, with the nodes it takes: ``1 node can leave: saves $39,972 a
+    month``. ``paid`` is what was taken off the saving already."""
     usd, nodes = saving.usd_per_month, saving.nodes_freed
     if usd is None or not math.isfinite(usd):
         if nodes is None:
             return "how much the bill falls is not known"
         return f"{_leaving(nodes)}, what that saves is not known"
     if usd == 0:
-        return "no node can leave: saves nothing yet" if nodes == 0 else "saves nothing"
-    said = f"saves {money(usd)}" if usd > 0 else f"costs {money(-usd)} more"
-    return f"{_leaving(nodes)}: {said}" if nodes else f"{said} a month"
+        return "no node can leave, so the bill stays as it is" if nodes == 0 else "saves nothing"
+    said = f"saves {money(usd)} a month" if usd > 0 else f"costs {money(-usd)} more a month"
+    if paid and nodes is not None:
+        said = f"{said}, {paid}"
+    return f"{_leaving(nodes)}: {said}" if nodes else said
 
 
 def total(savings: Savings) -> str:
@@ -163,13 +179,15 @@ def _total_bill(savings: Savings) -> str:
     nightly = savings.nodes_freed_at_night
     if nightly:
         said = f"{said} for good and {nightly:,} at night"
-    return f"{said}; at most {bound:,} could" if bound is not None and bound > nodes >= 0 else said
+    if bound is not None and bound > nodes >= 0:
+        return f"{said} ({bound:,} at most, whatever is moved)"
+    return said
 
 
 def _falls(usd: float) -> str:
     if usd == 0:
         return "the bill does not fall"
-    return f"the bill {'falls' if usd > 0 else 'rises'} by {money(abs(usd))}"
+    return f"the bill {'falls' if usd > 0 else 'rises'} by {money(abs(usd))} a month"
 
 
 def _leaving(nodes: int) -> str:
@@ -187,22 +205,23 @@ def _first(advice: Advice) -> Recommendation:
 
 
 def _rank(one: Recommendation) -> tuple[bool, float, float]:
-    """By worth, or by what a lower price saves; what has no price goes last, by hours."""
+    """By worth, or by what a lower price saves, and what is needed in addition by its cost; what
+    has no price goes last, by hours."""
     usd, amount = one.saving.worth_usd_per_month, one.saving.gpu_hours_per_week
     usd = usd or (one.saving.usd_per_month if amount == 0 else usd)
     most = -amount if math.isfinite(amount) else math.inf
-    return (True, 0.0, most) if usd is None or _unknown(usd) else (False, -usd, most)
+    return (True, 0.0, most) if usd is None or _unknown(usd) else (False, -abs(usd), most)
 
 
 def _line(name: str, advice: Advice) -> str:
     one = _first(advice)
     apart = "" if one.plan else ", not in the totals"
     said = (
-        f"{name}: {change(one)}: {effect(one.saving)}"
+        f"{name}: {change(one)}: {effect(one.saving, instead(one))}"
         f" ({one.confidence.level} confidence{apart}). {sentence(one.reason)}"
     )
     others = ", ".join(change(other) for other in advice.recommendations if other is not one)
-    return f"{said} Instead of it: {others}." if others else said
+    return f"{said} Alternative: {others}." if others else said
 
 
 def _none(refused: Sequence[tuple[Refusal, ...]]) -> str:

@@ -14,7 +14,7 @@ from analyzer.advice import Fact, Recommendation, Refusal, Replay
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.sizing.story import Story
 from reports.advice_json import plan_first
-from reports.advice_text import NO_API, bill, change, freed
+from reports.advice_text import NO_API, bill, change, freed, instead
 from reports.digest import Names, Section, period, price_basis
 from reports.text import UNKNOWN, hours, money, percent, sentence, visible
 
@@ -124,7 +124,7 @@ def _recommended(one: Recommendation) -> Section:
     lines = [
         sentence(one.reason),
         *([f"GPU-hours: {freed(saving)}"] if saving.gpu_hours_per_week else []),
-        f"bill: {bill(saving)}{f': {NO_API}' if _blind(one) else ''}",
+        f"bill: {bill(saving, instead(one))}{f': {NO_API}' if _blind(one) else ''}",
         f"confidence: {one.confidence.level}",
         *(f"- {reason}" for reason in one.confidence.reasons),
     ]

@@ -126,8 +126,9 @@ def _freed(case: Case, best: int) -> float:
 
 def _reason(found: Replay, best: int, demand: Demand, least: int) -> str:
     trial = _trial(found, best)
+    counted = f"{best} replica{'' if best == 1 else 's'}"
     said = (
-        f"{best} would have carried {demand.minutes / 60:,.0f} h of load: KV-cache p95 "
+        f"{counted} would have carried {demand.minutes / 60:,.0f} h of load: KV-cache p95 "
         f"{trial.kv_p95:.0%}, {trial.saturated_minutes:.0f} saturated minutes, nothing waiting"
     )
     if best > least:

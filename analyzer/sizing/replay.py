@@ -194,7 +194,8 @@ class _Stage:
         if trial.kv_p95 > _FAR:
             return "more tokens would be asked for than so many replicas can make"
         if not trial.kv_p95 < target.kv_p95:
-            return f"p95 of KV-cache use {trial.kv_p95:.0%}, to be below {target.kv_p95:.0%}"
+            said = "requests would pile up: " if trial.kv_p95 > 1 else ""
+            return f"{said}KV-cache p95 {trial.kv_p95:.0%}, to be below {target.kv_p95:.0%}"
         if trial.saturated_minutes > allowed:
             return (
                 f"{trial.saturated_minutes:.3g} minutes above {target.saturated_at:.0%}, "

@@ -117,16 +117,17 @@ def _kv_together(device: Device) -> float:
 
 def _reason(tenant: Tenant, group: Group, worst: Device) -> str:
     memory = sum(t.memory_gib for t in worst)
+    after = len(group.devices)
+    gpus = f"{after} GPU{'' if after == 1 else 's'}"
     said = (
-        f"{group.gpus_before} replicas of {len(group.tenants)} models need {len(group.devices)} "
-        f"GPUs: together they never did more than {_together(worst):.0%} of one GPU's work "
-        f"(each one's highest add up to {sum(t.peak for t in worst):.0%}), and they need "
-        f"{memory:.1f} GiB of its memory"
+        f"{group.gpus_before} replicas of {len(group.tenants)} models need {gpus}: together they "
+        f"never did more than {_together(worst):.0%} of one GPU's work (each one's highest add up "
+        f"to {sum(t.peak for t in worst):.0%}), and they need {memory:.1f} GiB of its memory"
     )
     if tenant.replicas > 1:
         said += "; its replicas have to stay on different GPUs"
     if not group.mig:
-        said += "; time slices keep nobody from another's memory or time"
+        said += "; time slices keep nobody from using up the memory or time of another"
     return said
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from analyzer.analysis import Analysis
 from analyzer.collect import recording
-from analyzer.collect.simulate import MemoryStore, demo_fleet, exposition
+from analyzer.collect.simulate import FleetObjects, MemoryStore, demo_fleet, exposition
 from analyzer.collect.snapshot import ClusterSource, take_snapshot
 from analyzer.config import Config
 from analyzer.errors import GpuThriftError
@@ -27,10 +27,11 @@ _LENGTH = timedelta(days=28)
 
 
 def simulated(seed: int) -> Snapshot:
-    """A snapshot of the simulated fleet, read as a Prometheus would be."""
+    """A snapshot of the simulated fleet, read as a Prometheus and a Kubernetes API would be."""
     window = Window.ending(_END, _LENGTH)
-    store = MemoryStore(exposition(demo_fleet(seed, _END), window), "demo")
-    source = ClusterSource("demo", lambda: store)
+    fleet = demo_fleet(seed, _END)
+    store = MemoryStore(exposition(fleet, window), "demo")
+    source = ClusterSource("demo", lambda: store, FleetObjects(fleet))
     return take_snapshot([source], read_settings(Config()), window, _END)
 
 
@@ -45,7 +46,7 @@ def simulated(seed: int) -> Snapshot:
     help="Folder for the report files [out].",
 )
 def command(seed: int, output: Path) -> None:
-    """Run everything on a simulated fleet of 48 GPUs over four weeks.
+    """Run everything on a simulated fleet of 54 GPUs over four weeks.
 
     Needs no Prometheus, no cluster and no configuration. Prints the table and writes the report
     as JSON, CSV, Markdown and text, and the recording behind them.

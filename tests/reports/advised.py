@@ -153,7 +153,7 @@ def mixed() -> Analysis:
             (
                 plain(
                     "sleep-overnight",
-                    "always on",
+                    "always",
                     "Mon-Fri 08:00-20:00",
                     Saving(108.0, None, None, 0),
                 ),

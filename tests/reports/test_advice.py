@@ -25,7 +25,7 @@ from analyzer.advice import (
     Savings,
     Trial,
 )
-from reports.advice_text import advice_lines, bill, effect, freed, total
+from reports.advice_text import advice_lines, bill, effect, freed, instead, total
 from reports.digest import sections
 from reports.export import document, schema, to_csv, to_json
 from reports.markdown import to_markdown
@@ -196,35 +196,37 @@ def test_text_of_advice_is_not_run_as_a_formula():
     [
         (
             Saving(1344, 40179.2, 40179.2, 1),
-            "frees 1,344 GPU-h a week, worth $40,179 a month, 1 node can leave: saves $40,179",
+            "frees 1,344 GPU-h a week, worth $40,179 a month;"
+            " 1 node can leave: saves $40,179 a month",
         ),
         (
             Saving(336, 1175.3, 0.0, 0),
-            "frees 336 GPU-h a week, worth $1,175 a month, no node can leave: saves nothing yet",
+            "frees 336 GPU-h a week, worth $1,175 a month;"
+            " no node can leave, so the bill stays as it is",
         ),
         (
             Saving(336, 1175.3),
-            "frees 336 GPU-h a week, worth $1,175 a month, how much the bill falls is not known",
+            "frees 336 GPU-h a week, worth $1,175 a month; how much the bill falls is not known",
         ),
         (
             Saving(336),
-            "frees 336 GPU-h a week, no price known, how much the bill falls is not known",
+            "frees 336 GPU-h a week, no price known; how much the bill falls is not known",
         ),
         (
             Saving(336, None, None, 2),
-            "frees 336 GPU-h a week, no price known, 2 nodes can leave,"
+            "frees 336 GPU-h a week, no price known; 2 nodes can leave,"
             " what that saves is not known",
         ),
         (Saving(0, 0.0, 1500.0), "saves $1,500 a month"),
-        (Saving(0), "frees no GPU-hours, how much the bill falls is not known"),
+        (Saving(0), "frees no GPU-hours; how much the bill falls is not known"),
         (
             Saving(-168, -587.65, -587.65, -1),
-            "takes 168 GPU-h a week more, worth $588 a month,"
-            " 1 more node is needed: costs $588 more",
+            "takes 168 GPU-h a week more, worth $588 a month;"
+            " 1 more node is needed: costs $588 more a month",
         ),
         (
             Saving(math.nan, math.inf, math.nan),
-            "what it frees is not known, how much the bill falls is not known",
+            "what it frees is not known; how much the bill falls is not known",
         ),
     ],
 )
@@ -232,10 +234,29 @@ def test_freed_hours_are_never_taken_for_a_smaller_bill(saving, said):
     assert effect(saving) == said
 
 
+def test_what_new_gpus_cost_is_said_once():
+    saving = Saving(-1344, -20031.0, -20031.0)
+    assert effect(saving) == "takes 1,344 GPU-h a week more, costs $20,031 more a month"
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("smaller-gpu", "1 node can leave: saves $624 a month, the A10G paid"),
+        ("share-gpu", "1 node can leave: saves $624 a month, its part of the shared GPU paid"),
+        ("use-spot", "1 node can leave: saves $624 a month, the spot price paid"),
+        ("remove", "1 node can leave: saves $624 a month"),
+    ],
+)
+def test_what_a_saving_has_paid_for_is_told(action, said):
+    advised = recommendation(action=action, before="L40S", after="A10G")
+    assert bill(Saving(168, 624.0, 624.0, 1), instead(advised)) == said
+
+
 def test_hours_and_bill_can_be_told_apart():
     saving = Saving(336, 1175.3, 0.0, 0)
     assert freed(saving) == "frees 336 GPU-h a week, worth $1,175 a month"
-    assert bill(saving) == "no node can leave: saves nothing yet"
+    assert bill(saving) == "no node can leave, so the bill stays as it is"
 
 
 @pytest.mark.parametrize(
@@ -245,12 +266,12 @@ def test_hours_and_bill_can_be_told_apart():
         (
             Savings(2016, 60268.8, 40179.2, 1, 2),
             "12 GPUs freed are worth $60,269 a month; the bill"
-            " falls by $40,179, as 1 node can leave; at most 2 could.",
+            " falls by $40,179 a month, as 1 node can leave (2 at most, whatever is moved).",
         ),
         (
             Savings(2016, 60268.8, 60268.8, 2, 2),
             "12 GPUs freed are worth $60,269 a month; the bill"
-            " falls by $60,269, as 2 nodes can leave.",
+            " falls by $60,269 a month, as 2 nodes can leave.",
         ),
         (
             Savings(168, 5022.4, 0.0, 0, 0),
@@ -264,21 +285,21 @@ def test_hours_and_bill_can_be_told_apart():
         (
             Savings(2016, 60268.8, 1500.0, None),
             "12 GPUs freed are worth $60,269 a month; the bill"
-            " falls by $1,500; how much more with fewer nodes is not known: the Kubernetes API was"
-            " not read.",
+            " falls by $1,500 a month; how much more with fewer nodes is not known:"
+            " the Kubernetes API was not read.",
         ),
         (
             Savings(84, None, None, 0, 3),
             "0.5 GPUs freed have no known price; no node can leave,"
-            " what that saves is not known; at most 3 could.",
+            " what that saves is not known (3 at most, whatever is moved).",
         ),
         (
             Savings(0, 0.0, 1500.0, 0, 0),
-            "No GPU is freed; the bill falls by $1,500, though no node can leave.",
+            "No GPU is freed; the bill falls by $1,500 a month, though no node can leave.",
         ),
         (
             Savings(-168, -5022.4, -5022.4, -1, 0),
-            "1 GPU more is worth $5,022 a month; the bill rises by $5,022,"
+            "1 GPU more is worth $5,022 a month; the bill rises by $5,022 a month,"
             " as 1 more node is needed.",
         ),
     ],
@@ -293,7 +314,7 @@ def test_what_is_worth_most_comes_first_and_what_has_no_price_last():
 
     given = [line("few", None), line("dear", 900.0), line("many", None, 336.0), line("cheap", 1.0)]
     lines = advice_lines([*given, line("costs", -5.0)], None)
-    assert [text.split(":")[0] for text in lines] == ["dear", "cheap", "costs", "many", "few"]
+    assert [text.split(":")[0] for text in lines] == ["dear", "costs", "cheap", "many", "few"]
 
 
 def test_no_section_where_no_rule_was_asked():

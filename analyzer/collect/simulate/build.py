@@ -19,18 +19,10 @@ from analyzer.collect.simulate.fleet import (
     Scaling,
     Span,
 )
+from analyzer.collect.simulate.hardware import MIG_1G, NODES, NVIDIA_GPU, NodeSpec
 from analyzer.collect.simulate.load import DAY_S, OFFICE_HOURS, generator
-from analyzer.collect.simulate.roster import (
-    APPS,
-    MIG_1G,
-    NAMESPACES,
-    NODES,
-    NVIDIA_GPU,
-    AppSpec,
-    Hours,
-    NodeSpec,
-    Slot,
-)
+from analyzer.collect.simulate.roster import APPS
+from analyzer.collect.simulate.spec import NAMESPACES, AppSpec, Hours, Slot
 from analyzer.model import Window
 
 DAYS = 28
@@ -44,7 +36,9 @@ UNLABELLED = ("gpu-a100-1", 75, 74)
 """Node, and hours before the end at which it began and ended."""
 MIG_MIB = 9_728
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-MEMORY_GIB = {"p4de": 1152, "p5": 2048, "g6": 192, "g6e": 384, "g5": 192, "g4dn": 16, "": 256}
+KEPT_CPUS = 0.35
+KEPT_MEMORY = 0.03
+"""What a kubelet keeps for itself and the system: cores, and the part of the memory."""
 
 
 def demo_fleet(seed: int, end: datetime) -> Fleet:
@@ -133,8 +127,12 @@ def _node_labels(spec: NodeSpec) -> dict[str, str]:
 
 
 def _resources(spec: NodeSpec) -> dict[str, float]:
-    memory = MEMORY_GIB[spec.instance_type.split(".")[0]] * 2.0**30
-    resources = {"cpu": 12.0 * max(spec.count, 1), "memory": memory, "pods": 110.0}
+    machine = spec.machine
+    resources = {
+        "cpu": machine.cpus - KEPT_CPUS,
+        "memory": float(round(machine.memory_gib * (1 - KEPT_MEMORY) * 1024) * 2**20),
+        "pods": 110.0,
+    }
     if spec.mig:
         return resources | {NVIDIA_GPU: 0.0, MIG_1G: float(spec.mig * spec.count)}
     return resources | {NVIDIA_GPU: float(spec.count * spec.slices)}
@@ -174,6 +172,7 @@ class _Builder:
             load=spec.load,
             model=spec.model,
             server=spec.server,
+            longest=spec.longest,
             gpus=len(spec.slots[0].devices),
             resource=spec.resource,
             labels={"app": spec.name, **spec.labels},

@@ -111,8 +111,13 @@ def _memory_used(_fleet: Fleet, device: Device, held: Held, times_s: Floats) -> 
     return used
 
 
+def exporter_of(fleet: Fleet, node: Node) -> str:
+    """The pod of the exporter on a node."""
+    number = generator(fleet.seed, "exporter", node.name).integers(10_000, 99_999)
+    return f"nvidia-dcgm-exporter-{number}"
+
+
 def _labels(fleet: Fleet, node: Node, device: Device) -> dict[str, str]:
-    exporter = generator(fleet.seed, "exporter", node.name).integers(10_000, 99_999)
     labels = {
         "gpu": str(device.index),
         "UUID": device.uuid,
@@ -124,7 +129,7 @@ def _labels(fleet: Fleet, node: Node, device: Device) -> dict[str, str]:
         "instance": f"{node.ip}:9400",
         "job": "nvidia-dcgm-exporter",
         "namespace": "gpu-operator",
-        "pod": f"nvidia-dcgm-exporter-{exporter}",
+        "pod": exporter_of(fleet, node),
         "container": "nvidia-dcgm-exporter",
     }
     if device.mig_id:

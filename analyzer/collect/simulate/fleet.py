@@ -52,7 +52,8 @@ class App:
     """A workload. ``server`` is what answers requests in its pods: vllm, sglang or nothing.
 
     ``resource`` and ``gpus`` are what one pod asks for; ``labels`` are the object's, ``pod_labels``
-    its pods'. ``cron_job`` is the CronJob that made a Job.
+    its pods'. ``cron_job`` is the CronJob that made a Job. ``longest`` is the most tokens that a
+    request may have; 0 leaves that to the model.
     """
 
     namespace: str
@@ -61,6 +62,7 @@ class App:
     load: Load
     model: str = ""
     server: str = "vllm"
+    longest: int = 0
     gpus: int = 1
     resource: str = "nvidia.com/gpu"
     labels: Mapping[str, str] = field(default_factory=dict)

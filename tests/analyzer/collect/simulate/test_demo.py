@@ -86,7 +86,7 @@ def test_every_series_is_sound(fleet: Fleet, shown: Exposition) -> None:
 
 
 def test_the_fleet_has_as_many_gpus_as_its_nodes_say(fleet: Fleet) -> None:
-    assert 40 <= fleet.gpus <= 50
+    assert fleet.gpus == 54
     assert {pod.app.namespace for pod in fleet.pods} == {"llm-serving", "platform-ml", "research"}
 
 
