@@ -67,10 +67,7 @@ def advised(snapshot: Snapshot, analysis: Analysis, settings: Sizing) -> Analysi
     }
     chosen = {key: best for key, mine in plans.items() if (best := _best(mine)) is not None}
     for group in _groups(shared, by_key):
-        priced = [
-            replace(plan, advice=advice)
-            for plan, advice in zip(group, bill.shared(group), strict=True)
-        ]
+        priced = bill.shared(group)
         others = [chosen.get(plan.key) for plan in group]
         wins = sum(map(_value, priced)) > sum(_value(one) for one in others if one)
         fixed = any(one is not None and one.advice.action in _FIRST for one in others)
@@ -161,7 +158,7 @@ def _plan(case: Case, advice: Recommendation) -> Plan:
     if advice.action == "sleep-overnight":
         held = case.gpu_hours_per_week
         return Plan(case.key, advice, 0.0, saving.gpu_hours_per_week / held if held else 0.0)
-    if advice.action in ("smaller-gpu", "use-spot", "share-gpu"):
+    if advice.action in ("smaller-gpu", "use-spot"):
         had = per_month(case.gpu_hours_per_week, usd)
         worth = saving.worth_usd_per_month
         return Plan(case.key, advice, None if had is None or worth is None else had - worth)

@@ -10,7 +10,7 @@ from analyzer.model import Node, Snapshot, WorkloadKey
 from analyzer.pricing import PriceBook
 from analyzer.sizing.packing import Freed, Packing
 
-MOVED = frozenset({"smaller-gpu", "use-spot", "remove", "share-gpu", "sleep-overnight"})
+MOVED = frozenset({"smaller-gpu", "use-spot", "remove", "sleep-overnight"})
 """Actions after which none of the workload's pods is where it is now."""
 
 
@@ -18,12 +18,13 @@ MOVED = frozenset({"smaller-gpu", "use-spot", "remove", "share-gpu", "sleep-over
 class Plan:
     """One recommendation for one workload. ``instead_usd`` is what a month of the GPUs costs that
     it needs in place of those it has; ``asleep`` (0-1) the part of the time in which nodes can
-    leave, 1 for good."""
+    leave, 1 for good; ``pods`` how many of its pods go, None where the action tells."""
 
     key: WorkloadKey
     advice: Recommendation
     instead_usd: float | None = 0.0
     asleep: float = 1.0
+    pods: int | None = None
 
     @property
     def is_nightly(self) -> bool:
@@ -55,24 +56,44 @@ class Bill:
         )
         return replace(plan.advice, saving=saving)
 
-    def shared(self, plans: Sequence[Plan]) -> list[Recommendation]:
-        """The recommendations of one group, which only together free anything: evenly split."""
+    def shared(self, plans: Sequence[Plan]) -> list[Plan]:
+        """The plans of one group, which only together free anything: evenly split. The GPUs that
+        it goes on sharing are some of those it has, whichever let most nodes leave."""
         known = all(plan.key.cluster in self._known for plan in plans)
         if not plans or not known:
-            return [plan.advice for plan in plans]
-        freed = self._packing.leaving(self._removed(plans))
-        usd = _less(self._worth(freed.nodes, 1.0), _sum(plan.instead_usd for plan in plans))
+            return [replace(plan, instead_usd=0.0, pods=0) for plan in plans]
+        tried = [(leaver, self._packing.leaving(leaver)) for leaver in self._leavers(plans)]
+        leaver, freed = max(tried, key=lambda one: len(one[1].nodes))
+        usd = self._worth(freed.nodes, 1.0)
+        each = None if usd is None else usd / len(plans)
         return [
             replace(
-                plan.advice,
-                saving=replace(
-                    plan.advice.saving,
-                    nodes_freed=len(freed.nodes),
-                    usd_per_month=None if usd is None else usd / len(plans),
+                plan,
+                advice=replace(
+                    plan.advice,
+                    saving=replace(
+                        plan.advice.saving, nodes_freed=len(freed.nodes), usd_per_month=each
+                    ),
                 ),
+                instead_usd=0.0,
+                pods=leaver.get(plan.key, 0),
             )
             for plan in plans
         ]
+
+    def _leavers(self, plans: Sequence[Plan]) -> Iterable[Mapping[WorkloadKey, int]]:
+        """Pods that may go from their GPUs, by workload: as many as GPUs are freed, beginning with
+        each of the members in turn."""
+        evidence = plans[0].advice.evidence
+        before, after = evidence.get("gpus_before"), evidence.get("gpus_after")
+        count = before - after if isinstance(before, int) and isinstance(after, int) else 0
+        for first in range(len(plans)):
+            left: int = count
+            leaver: dict[WorkloadKey, int] = {}
+            for plan in (*plans[first:], *plans[:first]):
+                leaver[plan.key] = min(left, self._pods.get(plan.key, 0))
+                left -= leaver[plan.key]
+            yield leaver
 
     def together(self, plans: Sequence[Plan]) -> Savings:
         """What all plans free, each GPU and each node once."""
@@ -117,6 +138,8 @@ class Bill:
 
     def _count(self, plan: Plan) -> int:
         advice = plan.advice
+        if plan.pods is not None:
+            return plan.pods
         if advice.action in MOVED:
             return self._pods.get(plan.key, 0)
         before, after = advice.before, advice.after
