@@ -136,9 +136,10 @@ NONE = Advice()
 @dataclass(frozen=True, slots=True)
 class Savings:
     """What all plans together free; no GPU counts twice. ``nodes_bound`` is the most nodes that
-    any packing could free, None where nodes are not known; ``nodes_freed_at_night`` leave while
-    development sleeps, beside those that leave for good. Replicas that are advised in addition
-    stand apart: ``added_gpu_hours_per_week`` and what they cost."""
+    any packing could free beside those that are empty already, None where nodes are not known;
+    ``nodes_freed_at_night`` leave while development sleeps, beside those that leave for good.
+    Replicas that are advised in addition stand apart: ``added_gpu_hours_per_week`` and what they
+    cost."""
 
     gpu_hours_per_week: float
     worth_usd_per_month: float | None

@@ -1,14 +1,22 @@
 """Which nodes can leave once some pods are gone: GPUs are paid for by the node.
 
-A node can leave when each of its pods has gone, belongs to the node (a daemon), or can move to
-another node that is fit for it and has room. Nodes without GPUs are not known here, so pods that
-need no GPU are taken to stay among the nodes that have some.
+The cluster is taken as it is, each pod where it is now. A node that holds nothing but daemons can
+leave without any change. Of the others, a change lets a node leave
 
-Only what a change adds counts. First all nodes leave that can leave without it. From where the pods
-are then, the pods of the change are removed, and those nodes count that can leave in addition: they
-need the change, and leave together with the others. Packing anew from the beginning would count
-nodes for luck: first-fit may come out better or worse for reasons that have nothing to do with the
-change.
+- that it empties: all its pods but daemons are removed. That they might have moved to other nodes
+  before is no objection, for nothing drains a node while its GPUs are in use;
+- whose remaining pods can move to nodes that stay, if they could not all have moved before: where
+  they could, it takes no change.
+
+Pods move only to nodes that hold pods and go on doing so. A node that is empty, now or by the
+change, takes none: it leaves for certain, and would have to stay for what it takes. A node that
+takes pods stays. Nodes without GPUs are not known here, so pods that need no GPU are taken to stay
+among the nodes that have some.
+
+What whole workloads empty, more of them empty too, and the more pods of one workload go, the more
+nodes are emptied, or as many. Several workloads of which a part goes are chosen from one after the
+other, which need not be the best choice. Of nodes that need moves a larger change may let fewer
+leave: a node that it empties takes no pods.
 """
 
 from __future__ import annotations
@@ -21,6 +29,7 @@ import numpy as np
 
 from analyzer.model import Node, Placed, WorkloadKey
 from analyzer.sizing.bound import Bound
+from analyzer.sizing.choice import choose
 from analyzer.sizing.fitness import Mask
 from analyzer.sizing.room import Layout, State
 
@@ -41,10 +50,10 @@ class Move:
 class Freed:
     """What a change lets leave, of the clusters that it is about.
 
-    ``nodes`` leave in addition to ``before``, which can leave without the change too. ``removed``
-    are the pods that were chosen to go; ``moves`` are made once those of ``Packing.moves`` are,
-    and stand in the place of those for the same pod. ``bound`` is at least as many nodes as any
-    packing after the change could let leave in all.
+    ``nodes`` leave on account of the change, beside ``before``, which are empty without it.
+    ``removed`` are the pods that were chosen to go, ``moves`` what the others have to do for it.
+    ``bound`` is at least as many nodes as any packing after the change could let leave in all,
+    those of ``before`` among them.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -55,7 +64,8 @@ class Freed:
 
     @property
     def bound_of_more(self) -> int:
-        """At least as many nodes as any packing could let leave on account of the change."""
+        """At least as many nodes as any packing after the change could let leave beside those that
+        are empty without it."""
         return self.bound - len(self.before)
 
 
@@ -68,9 +78,8 @@ def leaving(
 
 
 class Packing:
-    """The nodes and pods of any number of clusters, packed as tightly as first-fit can, ready to
-    weigh changes, each against the same present. A pod on a node that is not given counts
-    nowhere."""
+    """The nodes and pods of any number of clusters, ready to weigh changes, each against the same
+    present. A pod on a node that is not given counts nowhere."""
 
     def __init__(self, nodes: Sequence[Node], placed: Iterable[Placed]) -> None:
         on: dict[str, list[Node]] = defaultdict(list)
@@ -83,13 +92,8 @@ class Packing:
 
     @property
     def before(self) -> tuple[Node, ...]:
-        """The nodes that can leave as things are."""
+        """The nodes that hold nothing but daemons now."""
         return tuple(node for one in self._clusters.values() for node in one.before)
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        """What has to move for that."""
-        return tuple(move for one in self._clusters.values() for move in one.moves)
 
     def leaving(self, removed: Mapping[WorkloadKey, int]) -> Freed:
         """As the function of this name. A workload that is not known, and a number below one,
@@ -112,69 +116,63 @@ class Packing:
 class _Cluster:
     def __init__(self, nodes: Sequence[Node], placed: Iterable[Placed]) -> None:
         self._layout = Layout(nodes, placed)
-        self._packed = State.now(self._layout)
-        # From the end: what holds least is the easiest to empty, and nobody moves there first.
-        kept_by = {at: self._packed.empty(at) for at in reversed(range(len(nodes)))}
-        self._kept_by = {at: pod for at, pod in kept_by.items() if pod is not None}
-        self.before = self._gone(~self._packed.there)
-        self.moves = self._moves(self._packed)
-        self._where = list(self._layout.home)
-        for pod, at in self._packed.moved.items():
-            self._where[pod] = at
+        self._now = State.now(self._layout)
+        self.before = self._gone(~self._now.there)
         self._by_workload: dict[WorkloadKey, list[int]] = defaultdict(list)
         for at, placed_pod in enumerate(self._layout.pods):
             self._by_workload[placed_pod.workload].append(at)
         self._bound = Bound(self._layout, self._by_workload)
+        # Nodes that could be emptied without a change, and what keeps the others lacks.
+        self._easy = np.zeros(len(nodes), dtype=bool)
         self._lacking = np.full_like(self._layout.capacity, np.inf)
-        for at, pod in self._kept_by.items():
-            if not self._layout.stays[pod]:
-                self._lacking[:, at] = self._layout.requests[pod] - self._layout.slack
+        for at, pods in enumerate(self._now.on):
+            kept = self._now.places(at, pods)[1]
+            self._easy[at] = kept is None
+            if kept is not None and not self._layout.stays[kept]:
+                self._lacking[:, at] = self._layout.requests[kept] - self._layout.slack
 
     def leaving(self, removed: Mapping[WorkloadKey, int]) -> Freed:
-        state = self._packed.copy()
-        gone = [pod for key in removed for pod in self._chosen(key, removed)]
-        for pod in gone:
-            state.remove(pod, self._where[pod])
-        touched = {self._where[pod] for pod in gone}
-        for at in sorted(touched, key=lambda at: (self._load(state.on[at]), -at)):
-            state.empty(at)
+        state = self._now.copy()
+        gone = self._remove(state, removed)
+        touched = {self._layout.home[pod] for pod in gone}
+        self._empty(state, [at for at in touched if state.there[at] and not self._easy[at]])
         for at in self._others(state, touched):
             state.empty(at)
         return Freed(
-            nodes=self._gone(self._packed.there & ~state.there),
+            nodes=self._gone(self._now.there & ~state.there),
             before=self.before,
             removed=tuple(self._layout.pods[pod] for pod in gone),
             moves=self._moves(state),
             bound=self._bound.after(removed),
         )
 
-    def _chosen(self, key: WorkloadKey, removed: Mapping[WorkloadKey, int]) -> list[int]:
-        """The pods of a workload that go: those whose nodes then hold least, if nothing keeps
-        these nodes."""
-        mine, count = self._by_workload.get(key, []), max(removed[key], 0)
-        if count >= len(mine):
-            return mine
-        by_node: dict[int, list[int]] = defaultdict(list)
-        for pod in mine:
-            by_node[self._where[pod]].append(pod)
+    def _remove(self, state: State, removed: Mapping[WorkloadKey, int]) -> list[int]:
+        """Takes the pods away that go. Workloads that go as a whole come first: of the others,
+        what goes depends on what is left."""
+        gone: list[int] = []
+        parts: list[tuple[list[int], int]] = []
+        for key, count in removed.items():
+            pods = self._by_workload.get(key, [])
+            if count >= len(pods):
+                gone += pods
+            elif count > 0:
+                parts.append((pods, count))
+        state.remove(gone)
+        for pods, count in parts:
+            chosen = choose(state, pods, count, self._easy)
+            state.remove(chosen)
+            gone += chosen
+        return gone
 
-        def left(at: int) -> tuple[bool, float, int]:
-            others = [pod for pod in self._packed.on[at] if not self._goes(pod, key, removed)]
-            fixed = any(self._layout.stays[pod] for pod in others)
-            return fixed, self._load((*others, *by_node[at][count:])), -at
-
-        order = [
-            pod
-            for at in sorted(by_node, key=left)
-            for pod in sorted(by_node[at], key=lambda pod: (not self._layout.stays[pod], pod))
-        ]
-        return order[:count]
-
-    def _goes(self, pod: int, key: WorkloadKey, removed: Mapping[WorkloadKey, int]) -> bool:
-        """Whether a pod is of this workload, or of one that goes as a whole."""
-        workload = self._layout.pods[pod].workload
-        whole = removed.get(workload, 0) >= len(self._by_workload[workload])
-        return workload == key or whole
+    def _empty(self, state: State, hard: Sequence[int]) -> None:
+        """Those that hold least first. At first none of them takes what another one held: it would
+        have to stay for that."""
+        order = sorted(hard, key=lambda at: (self._layout.load(state.on[at]), -at))
+        shut = np.zeros_like(state.there)
+        shut[order] = True
+        left = [at for at in order if not state.empty(at, shut)]
+        for at in left:
+            state.empty(at)
 
     def _others(self, state: State, touched: set[int]) -> list[int]:
         """Nodes that no pod is removed from and that may leave nevertheless: what kept them has
@@ -186,9 +184,6 @@ class _Cluster:
         may = (self._lacking <= most[:, None]).all(axis=0) & state.there
         found = [int(at) for at in np.flatnonzero(may)[::-1] if at not in touched]
         return found[:TRIES]
-
-    def _load(self, pods: Iterable[int]) -> float:
-        return sum(self._layout.sizes[pod] for pod in pods)
 
     def _gone(self, left: Mask) -> tuple[Node, ...]:
         nodes = (self._layout.nodes[at] for at in np.flatnonzero(left))

@@ -97,6 +97,10 @@ class Layout:
             found &= free[row] >= least
         return found
 
+    def load(self, pods: Iterable[int]) -> float:
+        """How much these pods hold, in nodes as large as the largest."""
+        return sum(self.sizes[pod] for pod in pods)
+
     def _amounts(self, pod: Placed) -> Amounts:
         found = np.zeros(len(self._rows))
         for name, amount in pod.requests.items():
@@ -107,54 +111,73 @@ class Layout:
 @dataclass
 class State:
     """Who is where while nodes are emptied. ``on`` are each node's pods, the largest first;
-    ``there`` is False for a node that has left; ``moved`` is where a pod went since the copy."""
+    ``there`` is False for a node that has left, and for one that is empty from the beginning;
+    ``moved`` is where a pod went since the copy, ``took`` the nodes that pods went to, which stay
+    for that."""
 
     layout: Layout
     free: Amounts
     there: Mask
     on: list[tuple[int, ...]]
     moved: dict[int, int] = field(default_factory=dict)
+    took: set[int] = field(default_factory=set)
 
     @classmethod
     def now(cls, layout: Layout) -> State:
         on: list[list[int]] = [[] for _ in layout.nodes]
         for pod, at in enumerate(layout.home):
             on[at].append(pod)
-        there = np.ones(len(layout.nodes), dtype=bool)
+        there = np.array([bool(pods) for pods in on], dtype=bool)
         return cls(layout, layout.capacity - layout.used, there, [tuple(pods) for pods in on])
 
     def copy(self) -> State:
         return State(self.layout, self.free.copy(), self.there.copy(), list(self.on))
 
-    def remove(self, pod: int, at: int) -> None:
-        """Takes a pod away for good."""
-        self.free[:, at] += self.layout.requests[pod]
-        self.on[at] = tuple(one for one in self.on[at] if one != pod)
+    def remove(self, pods: Iterable[int]) -> None:
+        """Takes pods that have not moved away for good. The nodes that this empties leave."""
+        for pod in pods:
+            at = self.layout.home[pod]
+            self.free[:, at] += self.layout.requests[pod]
+            self.on[at] = tuple(one for one in self.on[at] if one != pod)
+            self.there[at] = bool(self.on[at])
 
-    def empty(self, at: int) -> int | None:
-        """Moves every pod of a node to the first node that is fit and has room, the largest pods
-        first, and lets the node leave. When a pod has no place, all stays as it is, and the answer
-        is that pod; None when the node has left."""
-        stays = self.layout.stays
-        fixed = next((pod for pod in self.on[at] if stays[pod]), None)
-        if fixed is not None:
-            return fixed
-        self.there[at] = False
+    def places(
+        self, at: int, pods: Iterable[int], shut: Mask | None = None
+    ) -> tuple[list[int], int | None]:
+        """Where these pods of a node would go if it left, each to the first node that is fit, has
+        room and is not shut, and the first pod that has no place, None when all have one."""
+        pods = list(pods)
+        kept = next((pod for pod in pods if self.layout.stays[pod]), None)
+        if kept is not None:
+            return [], kept
         before: list[tuple[int, Amounts]] = []
-        targets: list[int] = []
-        for pod in self.on[at]:
-            places = self.layout.places(pod, self.free) & self.there
+        usable = self.there.copy() if shut is None else self.there & ~shut
+        usable[at] = False
+        for pod in pods:
+            places = self.layout.places(pod, self.free) & usable
             target = int(places.argmax())
             if not places[target]:
-                for where, room in reversed(before):
-                    self.free[:, where] = room
-                self.there[at] = True
-                return pod
+                kept = pod
+                break
             before.append((target, self.free[:, target].copy()))
-            targets.append(target)
             self.free[:, target] -= self.layout.requests[pod]
+        for where, room in reversed(before):
+            self.free[:, where] = room
+        return [where for where, _ in before], kept
+
+    def empty(self, at: int, shut: Mask | None = None) -> bool:
+        """Moves every pod of a node, the largest first, and lets the node leave. When a pod has no
+        place, or one has come, all stays as it is."""
+        if at in self.took:
+            return False
+        targets, kept = self.places(at, self.on[at], shut)
+        if kept is not None:
+            return False
         for pod, target in zip(self.on[at], targets, strict=True):
+            self.free[:, target] -= self.layout.requests[pod]
             self.on[target] = tuple(sorted((*self.on[target], pod)))
             self.moved[pod] = target
+            self.took.add(target)
         self.on[at] = ()
-        return None
+        self.there[at] = False
+        return True

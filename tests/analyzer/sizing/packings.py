@@ -46,20 +46,87 @@ def _place(one: Placed) -> Place:
 
 
 def check(nodes: Sequence[Node], placed: Sequence[Placed], packing: Packing, freed: Freed) -> None:
-    """That the nodes can really leave, the witness being the moves."""
+    """That the nodes can really leave, the witness being the moves, and only by the change."""
+    assert _names(packing.before) == _empty(nodes, placed)
+    assert _names(freed.before) <= _names(packing.before)
+    gone = _names(packing.before) | _names(freed.nodes)
+    assert len(gone) == len(packing.before) + len(freed.nodes)
     where = {_place(one): one.node for one in placed}
-    for move in packing.moves:
-        where[_place(move.pod)] = move.to
-    _feasible(nodes, placed, where, {(n.cluster, n.name) for n in packing.before})
     for one in freed.removed:
         assert not one.daemon
         del where[_place(one)]
+    assert len({_place(move.pod) for move in freed.moves}) == len(freed.moves)
     for move in freed.moves:
-        assert _place(move.pod) in where
+        cluster = move.pod.workload.cluster
+        assert (cluster, where[_place(move.pod)]) in _names(freed.nodes)
+        assert (cluster, move.to) not in gone
         where[_place(move.pod)] = move.to
-    gone = {(n.cluster, n.name) for n in (*packing.before, *freed.nodes)}
-    assert len(gone) == len(packing.before) + len(freed.nodes)
     _feasible(nodes, placed, where, gone)
+    emptied = _names(emptied_by(nodes, placed, freed.removed))
+    assert emptied <= _names(freed.nodes)
+    for node in freed.nodes:
+        easy = empties_as_it_is(node, nodes, placed)
+        assert (node.cluster, node.name) in emptied or not easy, node.name
+
+
+def _names(nodes: Sequence[Node]) -> set[tuple[str, str]]:
+    return {(node.cluster, node.name) for node in nodes}
+
+
+def _empty(nodes: Sequence[Node], placed: Sequence[Placed]) -> set[tuple[str, str]]:
+    return _names(nodes) - {(one.workload.cluster, one.node) for one in placed if not one.daemon}
+
+
+def emptied_by(
+    nodes: Sequence[Node], placed: Sequence[Placed], removed: Sequence[Placed]
+) -> list[Node]:
+    """The nodes that hold pods, and none but daemons without those that are removed."""
+    gone = {_place(one) for one in removed}
+    empty = _empty(nodes, [one for one in placed if _place(one) not in gone])
+    empty -= _empty(nodes, placed)
+    return [node for node in nodes if (node.cluster, node.name) in empty]
+
+
+def most_emptied(
+    nodes: Sequence[Node], placed: Sequence[Placed], removed: Mapping[WorkloadKey, int]
+) -> int:
+    """The most nodes that are empty for any choice of the pods that go, and were not before."""
+    kept = _remaining(placed, removed)
+    return max(len(_empty(nodes, rest)) for rest in kept) - len(_empty(nodes, placed))
+
+
+def empties_as_it_is(node: Node, nodes: Sequence[Node], placed: Sequence[Placed]) -> bool:
+    """Whether all pods of a node find room on others that hold pods, without any change, each on
+    the first that has some: nodes with a pinned pod first, then the fullest; large pods first."""
+    here = [one for one in nodes if one.cluster == node.cluster]
+    mine = [one for one in placed if one.workload.cluster == node.cluster]
+    movable = sorted(
+        (one for one in mine if not one.daemon),
+        key=lambda one: (-_size(one, here), one.workload, one.pod),
+    )
+
+    def rank(target: Node) -> tuple[bool, float, str]:
+        on = [one for one in movable if one.node == target.name]
+        pinned = any(one.pinned for one in on)
+        return not pinned, -sum(_size(one, here) for one in on), target.name
+
+    holding = {one.node for one in movable} - {node.name}
+    targets = sorted((one for one in here if one.name in holding), key=rank)
+    on_it = {one.name: [p for p in mine if p.node == one.name] for one in targets}
+    for one in movable:
+        if one.node != node.name:
+            continue
+        fitting = (t for t in targets if fit(t, one) and holds(t, [*on_it[t.name], one], [one]))
+        target = next(fitting, None)
+        if target is None or one.pinned:
+            return False
+        on_it[target.name].append(one)
+    return True
+
+
+def _size(one: Placed, nodes: Sequence[Node]) -> float:
+    largest = {r: max(node.allocatable.get(r, 0.0) for node in nodes) for r in one.requests}
+    return max((asked / largest[r] for r, asked in one.requests.items() if largest[r]), default=0.0)
 
 
 def _feasible(
