@@ -131,7 +131,9 @@ class Bill:
             return []
         all_gone = self._packing.leaving(self._removed([*lasting, *nights]))
         gone = {(node.cluster, node.name) for node in for_good.nodes}
-        return [node for node in all_gone.nodes if (node.cluster, node.name) not in gone]
+        more = [node for node in all_gone.nodes if (node.cluster, node.name) not in gone]
+        # Packed anew, other nodes may leave than for good: no more leave at night than in all.
+        return more[: max(0, len(all_gone.nodes) - len(for_good.nodes))]
 
     def _removed(self, plans: Iterable[Plan]) -> Mapping[WorkloadKey, int]:
         return {plan.key: self._count(plan) for plan in plans}

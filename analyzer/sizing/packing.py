@@ -5,8 +5,8 @@ leave without any change. Of the others, a change lets a node leave
 
 - that it empties: all its pods but daemons are removed. That they might have moved to other nodes
   before is no objection, for nothing drains a node while its GPUs are in use;
-- whose remaining pods can move to nodes that stay, if they could not all have moved before: where
-  they could, it takes no change.
+- whose remaining pods can move to nodes that stay, if they could not all have moved before (where
+  they could, it takes no change), or if they use none of its GPUs any more.
 
 Pods move only to nodes that hold pods and go on doing so. A node that is empty, now or by the
 change, takes none: it leaves for certain, and would have to stay for what it takes. A node that
@@ -36,6 +36,9 @@ from analyzer.sizing.room import Layout, State
 TRIES = 8
 """Nodes without a removed pod that are tried for one change, those that hold least: pods may move
 from there into the room that was left. On nodes alike the first of them tells for all."""
+
+
+_GPUS = ("nvidia.com/", "amd.com/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,10 @@ class _Cluster:
         for at, placed_pod in enumerate(self._layout.pods):
             self._by_workload[placed_pod.workload].append(at)
         self._bound = Bound(self._layout, self._by_workload)
+        self._holds_gpu = [
+            any(name.startswith(_GPUS) and count > 0 for name, count in pod.requests.items())
+            for pod in self._layout.pods
+        ]
         # Nodes that could be emptied without a change, and what keeps the others lacks.
         self._easy = np.zeros(len(nodes), dtype=bool)
         self._lacking = np.full_like(self._layout.capacity, np.inf)
@@ -135,7 +142,7 @@ class _Cluster:
         state = self._now.copy()
         gone = self._remove(state, removed)
         touched = {self._layout.home[pod] for pod in gone}
-        self._empty(state, [at for at in touched if state.there[at] and not self._easy[at]])
+        self._empty(state, [at for at in touched if state.there[at] and self._counts(state, at)])
         for at in self._others(state, touched):
             state.empty(at)
         return Freed(
@@ -145,6 +152,11 @@ class _Cluster:
             moves=self._moves(state),
             bound=self._bound.after(removed),
         )
+
+    def _counts(self, state: State, at: int) -> bool:
+        """Whether a node's leaving is the change's doing. A node whose GPUs are in use is drained
+        by nobody, even if its pods would fit elsewhere; one whose GPUs are all free is."""
+        return not self._easy[at] or not any(self._holds_gpu[pod] for pod in state.on[at])
 
     def _remove(self, state: State, removed: Mapping[WorkloadKey, int]) -> list[int]:
         """Takes the pods away that go. Workloads that go as a whole come first: of the others,

@@ -66,7 +66,8 @@ def check(nodes: Sequence[Node], placed: Sequence[Placed], packing: Packing, fre
     assert emptied <= _names(freed.nodes)
     for node in freed.nodes:
         easy = empties_as_it_is(node, nodes, placed)
-        assert (node.cluster, node.name) in emptied or not easy, node.name
+        idle = node in idled_by(placed, freed.removed, nodes)
+        assert (node.cluster, node.name) in emptied or idle or not easy, node.name
 
 
 def _names(nodes: Sequence[Node]) -> set[tuple[str, str]]:
@@ -85,6 +86,22 @@ def emptied_by(
     empty = _empty(nodes, [one for one in placed if _place(one) not in gone])
     empty -= _empty(nodes, placed)
     return [node for node in nodes if (node.cluster, node.name) in empty]
+
+
+def idled_by(
+    placed: Sequence[Placed], removed: Sequence[Placed], nodes: Sequence[Node]
+) -> list[Node]:
+    """The nodes that a pod is removed from and of whose GPUs none is asked for any more."""
+    gone = {_place(one) for one in removed}
+    touched = {(one.workload.cluster, one.node) for one in removed}
+    used = {
+        (one.workload.cluster, one.node)
+        for one in placed
+        if _place(one) not in gone
+        and not one.daemon
+        and one.requests.get("nvidia.com/gpu", 0.0) > 0
+    }
+    return [node for node in nodes if (node.cluster, node.name) in touched - used]
 
 
 def most_emptied(

@@ -217,10 +217,10 @@ def test_those_pods_go_first_that_empty_nodes_as_they_are() -> None:
     # Beside the one on n3 there is little, but something; old goes as a whole.
     placed = [*web, pod("x", "n3"), pod("y", "n4", 6, pinned="claims devices"), pod("old", "n1", 2)]
     assert names(freed(nodes, placed, web=2).nodes) == ["n2"]
-    assert names(freed(nodes, placed, web=4, old=1).nodes) == ["n2"]
+    assert names(freed(nodes, placed, web=4, old=1).nodes) == ["n2", "n3"]
     assert names(freed(nodes, placed, web=5, old=1).nodes) == ["n1", "n2"]
-    # n3's two pods could have moved to n2 before.
-    assert names(freed(nodes, placed, web=7, old=1).nodes) == ["n1", "n2"]
+    # n3's two pods could have moved to n2 before; but no GPU of n3 is in use any more.
+    assert names(freed(nodes, placed, web=7, old=1).nodes) == ["n1", "n2", "n3"]
 
 
 def test_those_pods_go_next_whose_nodes_need_them_gone() -> None:

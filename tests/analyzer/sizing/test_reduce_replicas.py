@@ -62,7 +62,7 @@ def test_four_at_thirty_percent_are_two_at_sixty() -> None:
     assert [t.replicas for t in found.replay.trials] == [4, 3, 2, 1]
     assert [t.meets for t in found.replay.trials] == [True, True, True, False]
     assert found.evidence["load_hours"] == 168
-    assert "2 would have carried 168 h of load" in found.reason
+    assert "2 replicas would have carried 168 h of load" in found.reason
     assert "1 would not" in found.reason
 
 
@@ -114,7 +114,7 @@ def test_a_peak_of_a_quarter_of_an_hour_a_day_forbids_what_the_mean_allows() -> 
 def test_every_replica_may_be_needed() -> None:
     found = refused(served(kv_cache=0.7, kv_peak=0.75, kv_mean=0.7))
     assert found.code == "needed"
-    assert found.reason.startswith("with 3: p95 of KV-cache use 93%")
+    assert found.reason.startswith("with 3: KV-cache p95 93%")
     assert found.replay is not None
     assert [t.replicas for t in found.replay.trials] == [4, 3]
 
