@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
+
 from analyzer.advice import Action, Refusal
 from analyzer.analysis import WorkloadUse
 from analyzer.model import STEP_S, GpuUse, NodeClass, Serving, Window, WorkloadKey
@@ -15,6 +17,8 @@ from analyzer.sizing.models import Known, Unknown
 
 STEP_H = STEP_S / 3600
 WEEK_H = 168.0
+GROUPED = frozenset({"LeaderWorkerSet"})
+"""Kinds of which one replica is several pods that serve as one."""
 _SLACK_H = 1.0
 """A window of just the history that is asked for is enough, though pods need a while to start."""
 
@@ -51,9 +55,15 @@ class Case:
 
     @property
     def per_replica(self) -> float:
-        """GPUs of one replica; 0 when nobody told."""
+        """GPUs of one replica; 0 when nobody told. Of a kind whose replicas are groups of pods, what
+        it held in the end over its number of replicas."""
         told = self.figures.workload.gpus_per_replica
-        return told if told is not None and math.isfinite(told) and told > 0 else 0.0
+        if told is None or not math.isfinite(told) or told <= 0:
+            return 0.0
+        if self.key.kind in GROUPED and self.replicas:
+            held = np.sum([u.allocated for u in self.use], axis=0, dtype=np.float64)
+            return max(told, float(held[-1]) / self.replicas)
+        return told
 
     @property
     def node_class(self) -> NodeClass:

@@ -71,6 +71,18 @@ def test_a_replica_of_several_gpus_frees_all_of_them() -> None:
     assert advised(per_replica=4.0, use=use).saving.gpu_hours_per_week == pytest.approx(8 * 168)
 
 
+def test_a_replica_of_several_pods_frees_all_of_them() -> None:
+    """Four groups of two pods with four GPUs each: two groups less are sixteen GPUs."""
+    use = [builders.gpu_use(allocated=32.0, work=3.2, node=builders.node_class(A100), span=SPAN)]
+    of = case(served(), per_replica=4.0, use=use)
+    group = replace(of.figures.workload, key=builders.key(kind="LeaderWorkerSet"))
+    found = reduce_replicas(
+        replace(of, figures=replace(of.figures, workload=group)), ReplicasConfig()
+    )
+    assert isinstance(found, Recommendation)
+    assert (found.after, found.saving.gpu_hours_per_week) == (2, pytest.approx(16 * 168))
+
+
 def test_only_what_is_above_the_advised_number_is_freed() -> None:
     """Four replicas by day and two by night: two fewer by day alone, half of the time."""
     day = np.arange(SPAN.steps) % 288 < 144
