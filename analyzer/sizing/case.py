@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-import numpy as np
-
 from analyzer.advice import Action, Refusal
 from analyzer.analysis import WorkloadUse
 from analyzer.model import STEP_S, GpuUse, NodeClass, Serving, Window, WorkloadKey
@@ -55,14 +53,14 @@ class Case:
 
     @property
     def per_replica(self) -> float:
-        """GPUs of one replica; 0 when nobody told. Of a kind whose replicas are groups of pods, what
-        it held in the end over its number of replicas."""
+        """GPUs of one replica; 0 when nobody told. Where replicas are groups of pods, what it held
+        in the end over their number."""
         told = self.figures.workload.gpus_per_replica
         if told is None or not math.isfinite(told) or told <= 0:
             return 0.0
         if self.key.kind in GROUPED and self.replicas:
-            held = np.sum([u.allocated for u in self.use], axis=0, dtype=np.float64)
-            return max(told, float(held[-1]) / self.replicas)
+            held = sum(float(u.allocated[-1]) for u in self.use)
+            return max(told, held / self.replicas)
         return told
 
     @property
