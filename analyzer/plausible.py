@@ -49,7 +49,7 @@ def _pool(pool: Pool) -> Pool:
 def _serving(serving: Serving) -> Serving:
     return replace(
         serving,
-        heard=np.clip(np.nan_to_num(serving.heard), 0, 1),
+        heard=_share(serving.heard),
         running=_known(serving.running),
         waiting=_known(serving.waiting),
         waiting_peak=_known(serving.waiting_peak),
@@ -72,8 +72,14 @@ def _serving(serving: Serving) -> Serving:
 
 
 def _known(values: StepArray) -> StepArray:
-    bad = ~np.isfinite(values) | (values < 0)
+    bad = np.isinf(values) | (values < 0)
     return np.where(bad, np.float32(np.nan), values) if bad.any() else values
+
+
+def _share(values: StepArray) -> StepArray:
+    """0-1, and 0 where it is not known."""
+    sound = (values >= 0) & (values <= 1)
+    return values if sound.all() else np.clip(np.nan_to_num(values), 0, 1)
 
 
 def _read(values: StepArray | None) -> StepArray | None:
