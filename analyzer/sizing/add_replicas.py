@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from analyzer.advice import Recommendation, Refusal, Saving
+from analyzer.advice import Recommendation, Refusal, Saving, Trial
 from analyzer.config.sizing import ReplicasConfig
 from analyzer.sizing import confidence
 from analyzer.sizing.case import WEEK_H, Case
 from analyzer.sizing.evidence import proven
 from analyzer.sizing.money import per_month
-from analyzer.sizing.reduce_replicas import target_of
+from analyzer.sizing.reduce_replicas import smallest, target_of
 from analyzer.sizing.replay import replay
 
 ACTION: Final = "add-replicas"
@@ -35,11 +35,16 @@ def add_replicas(
     count, usd = case.replicas or 0, case.usd_per_gpu_hour
     target = target_of(case, config, itl_p95, demand)
     itl_s = case.serving.itl_p95_s if case.serving else None
-    found = replay(demand, range(count, _MOST * count + 1), target, itl_s)
-    enough = next((trial for trial in found.trials[1:] if trial.meets), None)
-    if enough is None:
-        reason = f"not even {_MOST * count} replicas meet the target: {found.trials[-1].broken}"
+
+    def tried(number: int) -> Trial:
+        return replay(demand, [number], target, itl_s).trials[0]
+
+    most = tried(_MOST * count)
+    if not most.meets:
+        reason = f"not even {most.replicas} replicas meet the target: {most.broken}"
         return Refusal(ACTION, "not-by-replicas", reason)
+    enough = tried(smallest(most.replicas, count + 1, lambda n: tried(n).meets))
+    fewer = tried(enough.replicas - 1)
     added = enough.replicas - count
     shown = replay(demand, range(count, enough.replicas + 1)[-8:], target, itl_s)
     hours = -added * case.per_replica * WEEK_H
@@ -51,7 +56,7 @@ def add_replicas(
         reason=(
             f"{verdict.reason}; {enough.replicas} would have kept KV-cache p95 at "
             f"{enough.kv_p95:.0%} with nothing waiting, {enough.replicas - 1} not: "
-            f"{found.trials[added - 1].broken}"
+            f"{fewer.broken or 'nothing to spare'}"
         ),
         saving=Saving(hours, cost, cost),
         confidence=confidence.combined(
