@@ -32,6 +32,7 @@ golden: $(STAMP_DEV)  ## writes the golden files anew; read the difference befor
 bench: $(STAMP_DEV) tools  ## prints figures and ratios
 	$(BIN)/python -m benchmarks.analyze
 	$(BIN)/python -m benchmarks.sleep
+	$(BIN)/python -m benchmarks.sizing
 
 COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --strip-extras --no-annotate --no-header --allow-unsafe

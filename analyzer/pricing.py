@@ -13,6 +13,9 @@ from datetime import date
 
 from analyzer.model import NodeClass
 
+_DEAREST = 1e6
+"""Dollars a GPU-hour above which it is a mistake."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -22,6 +25,11 @@ class Price:
     source: str
     as_of: date | None = None
     """None: the source gives no date."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be one. Zero is a price; NaN, for which every comparison is false, not."""
+        return 0 <= self.usd_per_gpu_hour <= _DEAREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +226,12 @@ class PriceBook:
     spot_discount: float = 0.0
 
     def quote(self, node: NodeClass) -> Quote | None:
-        """The price of a GPU-hour on this class of node; None when nobody gave one."""
+        """The price of a GPU-hour on this class of node; None when nobody gave one, or one that
+        can be none."""
+        found = self._found(node)
+        return found if found is not None and found.price.is_sound else None
+
+    def _found(self, node: NodeClass) -> Quote | None:
         matching = [rule for rule in self.rules if rule.matches(node)]
         if matching:
             # max() keeps the first of equals, so a later rule wins by going first.

@@ -230,7 +230,7 @@ def _main_gpu(use: list[GpuUse]) -> str | None:
     """The GPU model that most of its GPU-hours ran on."""
     hours: dict[str, float] = defaultdict(float)
     for one in use:
-        hours[one.node_class.gpu_model] += float(one.allocated.sum())
+        hours[one.node_class.gpu_model] += float(one.allocated.sum(dtype=np.float64))
     return max(sorted(hours), key=lambda model: hours[model]) or None if hours else None
 
 

@@ -32,7 +32,7 @@ END_S = 1_788_048_000
 """30 August 2026: fixed, so that two runs build the same blocks. ``--end`` takes another."""
 EPOCH_S = 1_735_689_600
 """1 January 2025, when every counter stood at nothing."""
-SPARSE = 4
+SPARSE_S = 240
 GPUS_A_NODE = 8
 NAMESPACE = "llm-serving"
 MODELS = ("meta-llama/Llama-3.1-8B-Instruct", "mistralai/Mistral-7B-Instruct-v0.3")
@@ -56,6 +56,11 @@ class Size:
     @property
     def start_s(self) -> int:
         return self.end_s - int(self.days * DAY_S)
+
+    @property
+    def sparse(self) -> int:
+        """Scrapes from one sample to the next of series that only carry labels."""
+        return min(4, max(1, SPARSE_S // self.interval_s))
 
 
 @dataclass(frozen=True)
@@ -174,14 +179,14 @@ def _kube(size: Size, every: list[Pod]) -> Iterator[Line]:
             '"p4de.24xlarge",label_nvidia_com_gpu_product="NVIDIA-A100-SXM4-80GB"}',
             "constant",
             1,
-            every=SPARSE,
+            every=size.sparse,
         )
     for pod in every:
         head = (
             f'kube_pod_owner{{{scope},pod="{pod.name}",uid="u-{pod.number}",'
             f'owner_kind="ReplicaSet",owner_name="{pod.replica_set}",owner_is_controller="true"}}'
         )
-        yield Line(head, "constant", 1, every=SPARSE)
+        yield Line(head, "constant", 1, every=size.sparse)
     sizes: dict[str, int] = {}
     for pod in every:
         sizes[pod.deployment] = sizes.get(pod.deployment, 0) + 1
@@ -191,18 +196,18 @@ def _kube(size: Size, every: list[Pod]) -> Iterator[Line]:
             f'owner_kind="Deployment",owner_name="{name}",owner_is_controller="true"}}',
             "constant",
             1,
-            every=SPARSE,
+            every=size.sparse,
         )
     for name in sizes:
         head = (
             f'kube_deployment_labels{{{scope},deployment="{name}",'
             f'label_app_kubernetes_io_environment="{name.rsplit("-", 1)[-1]}"}}'
         )
-        yield Line(head, "constant", 1, every=SPARSE)
+        yield Line(head, "constant", 1, every=size.sparse)
     for metric in ("spec_replicas", "status_replicas_ready"):
         for name, count in sizes.items():
             head = f'kube_deployment_{metric}{{{scope},deployment="{name}"}}'
-            yield Line(head, "constant", count, every=SPARSE)
+            yield Line(head, "constant", count, every=size.sparse)
 
 
 @cache

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from analyzer.advice import Recommendation, Refusal, Saving
+from analyzer.advice import Recommendation, Refusal, Saving, Trial
 from analyzer.config.sizing import ReplicasConfig
 from analyzer.sizing import confidence
 from analyzer.sizing.case import WEEK_H, Case
 from analyzer.sizing.evidence import proven
 from analyzer.sizing.money import per_month
-from analyzer.sizing.reduce_replicas import target_of
+from analyzer.sizing.reduce_replicas import smallest, target_of
 from analyzer.sizing.replay import replay
 
 ACTION: Final = "add-replicas"
@@ -38,11 +38,16 @@ def add_replicas(
     # What more is needed is needed for what was seen.
     target = replace(target_of(case, config, itl_p95, demand), certainty=0.0)
     itl_s = case.serving.itl_p95_s if case.serving else None
-    found = replay(demand, range(count, _MOST * count + 1), target, itl_s)
-    enough = next((trial for trial in found.trials[1:] if trial.meets), None)
-    if enough is None:
-        reason = f"not even {_MOST * count} replicas meet the target: {found.trials[-1].broken}"
+
+    def tried(number: int) -> Trial:
+        return replay(demand, [number], target, itl_s).trials[0]
+
+    most = tried(_MOST * count)
+    if not most.meets:
+        reason = f"not even {most.replicas} replicas meet the target: {most.broken}"
         return Refusal(ACTION, "not-by-replicas", reason)
+    enough = tried(smallest(most.replicas, count + 1, lambda n: tried(n).meets))
+    fewer = tried(enough.replicas - 1)
     added = enough.replicas - count
     shown = replay(demand, range(count, enough.replicas + 1)[-8:], target, itl_s)
     hours = -added * case.per_replica * WEEK_H
@@ -54,7 +59,7 @@ def add_replicas(
         reason=(
             f"{verdict.reason}; {enough.replicas} would have kept KV-cache p95 at "
             f"{enough.kv_p95:.0%} with nothing waiting, {enough.replicas - 1} not: "
-            f"{found.trials[added - 1].broken}"
+            f"{fewer.broken or 'nothing to spare'}"
         ),
         saving=Saving(hours, cost, cost),
         confidence=confidence.combined(

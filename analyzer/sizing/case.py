@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
+
 from analyzer.advice import Action, Refusal
 from analyzer.analysis import WorkloadUse
 from analyzer.model import STEP_S, GpuUse, NodeClass, Serving, Window, WorkloadKey
@@ -68,7 +70,7 @@ class Case:
         """Where it ran last; where it ran on several, on the one with most of its GPUs."""
         return max(
             sorted(self.use, key=lambda u: u.node_class),
-            key=lambda u: (held_steps(u.allocated)[1], float(u.allocated.sum())),
+            key=lambda u: (held_steps(u.allocated)[1], float(u.allocated.sum(dtype=np.float64))),
         ).node_class
 
     @property

@@ -40,7 +40,7 @@ def reduce_replicas(
     def tried(counts: list[int]) -> Replay:
         return replay(demand, counts, target, itl_s)
 
-    best = _smallest(count, config.at_least, lambda n: tried([n]).trials[0].meets)
+    best = smallest(count, config.at_least, lambda n: tried([n]).trials[0].meets)
     shown = _shown(best, count, config.at_least)
     found = tried(shown)
     if best >= count:
@@ -97,8 +97,11 @@ def _demand(case: Case, config: ReplicasConfig) -> Demand | Refusal:
     return strained(case, demand, config.queue_share, ACTION) or demand
 
 
-def _smallest(count: int, least: int, meets: Callable[[int], bool]) -> int:
-    """Halving finds it, for what a number cannot carry no smaller one can."""
+def smallest(count: int, least: int, meets: Callable[[int], bool]) -> int:
+    """The smallest number from ``least`` to ``count`` that is good; ``count`` is taken to be.
+
+    Halving finds it, for what a number cannot carry no smaller one can.
+    """
     good, bad = count, least - 1
     while good - bad > 1:
         middle = (good + bad) // 2
@@ -111,9 +114,9 @@ def _smallest(count: int, least: int, meets: Callable[[int], bool]) -> int:
 
 def _shown(best: int, count: int, least: int) -> list[int]:
     """The present number first, one below the best last."""
-    counts = list(range(count, max(best - 2, least - 1, 0), -1))
+    counts = range(count, max(best - 2, least - 1, 0), -1)
     if len(counts) <= _SHOWN:
-        return counts
+        return list(counts)
     return [*counts[: _SHOWN // 2], *counts[-_SHOWN // 2 :]]
 
 

@@ -133,7 +133,11 @@ def _counts(model: Known) -> list[int]:
     """As many GPUs as now, or fewer: over more of them a model answers slower than any floor
     tells."""
     most, heads = model.setup.tensor_parallel, model.shape.kv_heads
-    return [count for count in range(1, most + 1) if most % count == 0 and heads % count == 0]
+    return [
+        count
+        for count in range(1, min(most, heads) + 1)
+        if most % count == 0 and heads % count == 0
+    ]
 
 
 def _choice(model: Known, gpu: Gpu, count: int, usd: float, need: _Need) -> _Choice:

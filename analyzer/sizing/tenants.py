@@ -25,6 +25,9 @@ ACTION: Final = "share-gpu"
 HEADROOM = 1.2
 """Tokens that are kept room for, as a multiple of the most seen at once."""
 
+_MOST_REPLICAS = 1000
+"""Whoever fills as many GPUs is no small model; each replica is put on a GPU one by one."""
+
 _UNSLICED = frozenset({"MI300X"})
 """GPUs whose device plugin knows no time-slicing."""
 
@@ -104,6 +107,9 @@ def _unfit(case: Case) -> Refusal | None:
     if case.replicas is None or case.replicas < 1:
         reason = "it has no replica now" if case.replicas == 0 else "its replicas are not known"
         return Refusal(ACTION, "no-replicas", reason)
+    if case.replicas > _MOST_REPLICAS:
+        reason = f"it has {case.replicas:,} replicas; at most {_MOST_REPLICAS:,} are put together"
+        return Refusal(ACTION, "too-many-replicas", reason)
     if figures.verdict.name in ("saturated", "unknown"):
         reason = f"it is {figures.verdict.name}: {figures.verdict.reason}"
         return Refusal(ACTION, figures.verdict.name, reason)

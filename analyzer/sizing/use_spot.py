@@ -90,7 +90,9 @@ def _prices(case: Case) -> tuple[Price, Price] | Refusal:
 
 def _on_demand_hours(case: Case) -> float:
     """GPU-hours a week that it held on nodes that are not spot."""
-    held = sum(float(np.nansum(u.allocated)) for u in case.use if not u.node_class.spot)
+    held = sum(
+        float(np.nansum(u.allocated, dtype=np.float64)) for u in case.use if not u.node_class.spot
+    )
     return held * STEP_H * WEEK_H / case.span_h
 
 

@@ -271,3 +271,12 @@ def test_only_labels_that_a_rule_looks_at_are_kept() -> None:
     labels = {"b": "2", "a": "1", "noise": "x"}
     rules = (rule(1.0, node_labels=(("b", "9"),)), rule(2.0, node_labels=(("a", "1"),)))
     assert select_labels(labels, rules) == (("a", "1"), ("b", "2"))
+
+
+@pytest.mark.parametrize("usd", [float("nan"), float("inf"), -0.01, 1e7])
+def test_what_can_be_no_price_is_none(usd: float) -> None:
+    book = PriceBook((PriceRule(Price(usd, "list"), Price(1.0, "list"), gpu="L4"),))
+    assert book.quote(NodeClass("L4")) is None
+    spot = book.quote(NodeClass("L4", spot=True))
+    assert spot is not None
+    assert spot.price.usd_per_gpu_hour == 1.0

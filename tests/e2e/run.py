@@ -82,10 +82,12 @@ def config_for(scenes: Iterable[str], url: str, path: Path, more: str = "") -> P
     return path
 
 
-def analyse(scenes: Iterable[Scene], url: str, home: Path, more: str = "") -> Told:
+def analyse(
+    scenes: Iterable[Scene], url: str, home: Path, more: str = "", window: str = "2d"
+) -> Told:
     """One run over all scenes of a module, which must end well."""
     config = config_for([s.cluster for s in scenes], url, home / "config.toml", more)
-    arguments = ("--no-cluster", "--window", "2d", "--format", "json")
+    arguments = ("--no-cluster", "--window", window, "--format", "json")
     done = program("--config", config, "analyze", *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     return Told(json.loads(done.stdout), config, done.stderr)

@@ -176,11 +176,19 @@ class Scene:
             told = {f"label_{key}": value for key, value in labels.items()}
             self.state("kube_node_labels", self.slow(), 1, node=name, **told)
 
-    def workload(self, name: str, usd: float, namespace: str = "inference", **labels: str) -> None:
+    def workload(
+        self,
+        name: str,
+        usd: float,
+        namespace: str = "inference",
+        *,
+        replicas: int = 1,
+        **labels: str,
+    ) -> None:
         """A Deployment that exists now. ``labels`` as kube-state-metrics spells them."""
         self.truths[name] = Truth(usd, every_s=self.every_s)
         for metric in ("kube_deployment_spec_replicas", "kube_deployment_status_replicas_ready"):
-            self.state(metric, self.slow(), 1, namespace=namespace, deployment=name)
+            self.state(metric, self.slow(), replicas, namespace=namespace, deployment=name)
         if labels:
             told = {f"label_{key}": value for key, value in labels.items()}
             where = {"namespace": namespace, "deployment": name}

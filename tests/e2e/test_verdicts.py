@@ -76,23 +76,26 @@ def plain(span: Span) -> Scene:
     return scene
 
 
-def liao(span: Span, scale: int) -> Scene:
-    """A real load test on repeat for 25 hours, scraped every 15 s."""
+def liao(span: Span, scale: int, replicas: int = 1) -> Scene:
+    """A real load test on repeat for 25 hours, scraped every 15 s, the same on every replica."""
     scene = Scene(f"liao-{scale}", span, every_s=15)
     hours = (23, 48.2)
     times_s = span.times(15, hours)
     gpu = pd.read_csv(DATA / "vllm_liao_gpu_scale100-200.csv").query("scale == @scale")
     engine = pd.read_csv(DATA / "vllm_liao_engine_scale100-200.csv").query("scale == @scale")
-    scene.node("a10g-1", 1)
-    scene.workload("chat-production", 1.006)
-    pod = scene.pod("chat-production", "a10g-1", hours=hours)
+    scene.node("a10g-1", replicas)
+    scene.workload("chat-production", 1.006, replicas=replicas)
     use = tiled(gpu, "gpu_util_pct", times_s) / 100
-    scene.gpu("GPU-l", [pod], use, model="NVIDIA A10G", every_s=15, times_s=times_s)
     names = {"num_running": "running", "num_pending": "waiting", "kv_cache_pct": "kv_cache"}
     gauges = {name: tiled(engine, column, times_s) for column, name in names.items()}
     gauges["kv_cache"] = gauges["kv_cache"] / 100
     LIAO[scale] = (times_s, gauges["waiting"])
-    serve(scene, pod, Traffic(**gauges), every_s=15)
+    for index in range(replicas):
+        # The series of a ReplicaSet can be written only once.
+        pod = scene.pod("chat-production", "a10g-1", hours=hours, replica_set=f"7c9f{index}")
+        where = {"index": str(index), "times_s": times_s}
+        scene.gpu(f"GPU-l{index}", [pod], use, model="NVIDIA A10G", every_s=15, **where)
+        serve(scene, pod, Traffic(**gauges), every_s=15)
     return scene
 
 
