@@ -59,6 +59,7 @@ CODES = {
     "shared-already": "shares its GPU already",
     "spot-already": "on spot nodes already",
     "too-large": "too large to share a GPU",
+    "too-many-replicas": "too many replicas to try",
     "unknown": "not judged",
 }
 """Why nothing is advised, in a few words; another code stands for itself."""

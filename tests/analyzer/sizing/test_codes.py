@@ -25,6 +25,7 @@ LACKING = {
     "no-replicas",
     "no-spot-price",
     "short-history",
+    "too-many-replicas",
     "unknown",
 }
 """Codes that say that something is not known: they end no advice."""

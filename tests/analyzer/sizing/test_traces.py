@@ -202,7 +202,7 @@ def part(flags: list[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-CAUTIOUS = ReplicasConfig().certainty
+CAUTIOUS = 0.98
 
 
 def test_what_was_advised_would_have_carried_the_load_that_was_learnt() -> None:
