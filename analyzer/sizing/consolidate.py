@@ -130,13 +130,24 @@ class Group:
     def gpus_before(self) -> int:
         return sum(len(device) for device in self.devices)
 
+    @property
+    def _together(self) -> slice:
+        """The steps since all were there."""
+        first = max(t.span[0] for t in self.tenants)
+        return slice(first, max(first, max(t.span[1] for t in self.tenants) + 1))
+
+    def parts(self) -> list[float]:
+        """The part (0-1) of all that the tenants hold in this time that each holds."""
+        steps = self._together
+        held = [t.replicas * float(t.held[steps].sum(dtype=np.float64)) for t in self.tenants]
+        total = sum(held)
+        return [one / total if total > 0 else 0.0 for one in held]
+
     def freed_steps(self) -> tuple[Floats, int]:
         """GPUs freed on average in each step of the time in which all were there, and how many
         steps that is. A shared GPU is taken as long as any of its tenants is there."""
-        first = max(t.span[0] for t in self.tenants)
-        last = max(t.span[1] for t in self.tenants)
-        part = slice(first, last + 1)
-        freed: Floats = np.zeros(max(0, last + 1 - first))
+        part = self._together
+        freed: Floats = np.zeros(part.stop - part.start)
         for device in self.devices:
             held = np.sum([t.held[part] for t in device], axis=0, dtype=np.float64)
             freed += np.maximum(held - 1.0, 0.0)

@@ -70,8 +70,12 @@ def _answers(group: Group, config: ShareGpuConfig) -> Answers:
     if not hours > 0:
         reason = "those that would fit beside it hold no GPU while it does: none is freed"
         return {t.case.key: Refusal(ACTION, "nothing-freed", reason) for t in group.tenants}
-    each = hours / len(group.tenants)
-    return {t.case.key: _recommended(t, group, each, config) for t in group.tenants}
+    # As much as each holds of it, so that nobody is said to free more than it has.
+    parts = group.parts()
+    return {
+        t.case.key: _recommended(t, group, hours * part, config)
+        for t, part in zip(group.tenants, parts, strict=True)
+    }
 
 
 def _recommended(
