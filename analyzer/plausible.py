@@ -22,6 +22,9 @@ from analyzer.model import (
     WorkloadKey,
 )
 
+_MOST = 1e30
+"""More than anything that is counted or timed; what is larger would overflow in a product."""
+
 
 def plausible(snapshot: Snapshot) -> Snapshot:
     """The snapshot with ``0 <= work <= observed <= allocated``, all finite; elsewhere what is
@@ -131,4 +134,5 @@ def _cache(cache: Cache) -> Cache:
 
 
 def _number(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) and value >= 0 else None
+    # NaN, for which every comparison is false, is none either.
+    return value if value is not None and 0 <= value <= _MOST else None

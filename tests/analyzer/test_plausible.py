@@ -61,3 +61,10 @@ def test_a_cache_is_at_most_full() -> None:
     odd = serving(kv_cache=[0.5, 1.5, np.nan], span=span)
     [found] = plausible(snapshot(span, serving=(odd,))).serving
     np.testing.assert_array_equal(found.kv_cache, np.array([0.5, 1.0, np.nan], np.float32))
+
+
+@pytest.mark.parametrize("seconds", [1e305, np.inf, np.nan, -1.0])
+def test_a_latency_that_can_be_none_is_not_known(seconds: float) -> None:
+    told = replace(serving(span=SPAN), itl_p95_s=seconds)
+    (found,) = plausible(snapshot(SPAN, serving=(told,))).serving
+    assert found.itl_p95_s is None
