@@ -49,7 +49,7 @@ class ReplicasConfig(Section):
         ),
     )
     certainty: float = field(
-        default=0.0,
+        default=0.98,
         metadata=about(
             Number(0, 0.999),
             "Probability with which nothing waits in as many days to come either, judged by how "
