@@ -17,9 +17,9 @@ from analyzer.collect.snapshot import ClusterSource, ReadSettings
 from analyzer.collect.store import MetricStore
 from analyzer.config import ClusterConfig, Config, PrometheusConfig
 from analyzer.config.zone import zone_of
-from analyzer.errors import UsageError
+from analyzer.errors import ConfigError, UsageError
 from analyzer.model import Snapshot
-from analyzer.pricing import Price, PriceBook, PriceRule
+from analyzer.pricing import CATALOGUE, Price, PriceBook, PriceRule, find_gpu
 from analyzer.sizing.advise import Sizing, advised
 from analyzer.sizing.models import Described
 from analyzer.usage import Settings, analyse
@@ -167,6 +167,13 @@ def analysed(config: Config, snapshot: Snapshot, now: datetime) -> Analysis:
 def sizing_settings(config: Config) -> Sizing:
 
     sleep, sizing = config.sleep, config.sizing
+    for name in sizing.smaller_gpu.gpus:
+        if find_gpu(name) is None:
+            known = ", ".join(gpu.name for gpu in CATALOGUE)
+            raise ConfigError(
+                f"{config.path or 'defaults'}: [sizing.smaller_gpu] gpus: no such GPU in the "
+                f'catalogue: "{name}"; known: {known}'
+            )
     return Sizing(
         config=sizing,
         prices=prices(config),

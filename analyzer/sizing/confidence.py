@@ -10,9 +10,12 @@ import numpy as np
 from analyzer.advice import Confidence, Level, Replay
 from analyzer.sizing.case import Case
 from analyzer.sizing.demand import Demand
+from analyzer.sizing.pace import Pace
 
 Reason = tuple[Level, str]
 
+_SLOWER = 2.0
+"""Times slower by bandwidth that a server may still make up for."""
 _ORDER: tuple[Level, ...] = ("low", "medium", "high")
 _WEEK_STEPS = 7 * 288
 
@@ -65,12 +68,17 @@ def of_margin(replay: Replay, count: int, limit: float) -> Reason:
     return _level(margin, 0.15, 0.05), f"replayed KV-cache p95 {margin:.0%} below its limit"
 
 
-def of_reach(demand: Demand, share: float, most_rate: float) -> Reason:
+def of_reach(demand: Demand, share: float, pace: Pace) -> Reason:
     """How far the busiest step, replayed, lies beyond what a replica was seen to do. ``share`` is
-    how much more each would have, ``most_rate`` tokens a second the most it was seen to do."""
+    how much more each would have."""
     known = demand.generated[np.isfinite(demand.generated)] / 300
     busiest = float(np.quantile(known, 0.95, method="higher")) / float(np.median(demand.replicas))
-    beyond = busiest * share / most_rate
+    beyond = busiest * share / pace.most_rate
+    if not pace.told and beyond > 1.1:
+        return "low", (
+            f"{beyond:.2g} times the tokens a replica was seen to make, of a load too even to tell "
+            "how requests slow each other down"
+        )
     return _level(-beyond, -1.25, -2.0), f"{beyond:.2g} times the tokens a replica was seen to make"
 
 
@@ -85,6 +93,16 @@ def of_pace(expected_s: float, objective_s: float) -> Reason:
     level: Level = "medium" if expected_s <= 0.9 * objective_s else "low"
     return level, (
         f"at least {expected_s * 1000:.0f} ms a token with the most seen at once, "
+        f"{objective_s * 1000:.0f} ms accepted"
+    )
+
+
+def of_slower(seen_s: float, times: float, objective_s: float) -> Reason:
+    """What is seen now, were it slower by as much as the bandwidth is smaller: some of it may be
+    the server's own, which a smaller GPU does not slow down."""
+    level: Level = "medium" if times <= _SLOWER or seen_s * times <= objective_s else "low"
+    return level, (
+        f"{times:.1f} times slower by bandwidth: up to {seen_s * times * 1000:.0f} ms a token, "
         f"{objective_s * 1000:.0f} ms accepted"
     )
 
@@ -108,9 +126,11 @@ def of_idleness(case: Case) -> Reason:
     return "high", f"{told}, {serving.requests:,.0f} requests"
 
 
-def of_prices(discount: float) -> Reason:
+def of_prices(discount: float, *, one_vendor: bool = True) -> Reason:
     """Spot prices move from hour to hour: a large discount is left after a rise, a small one may
     not be."""
+    if not one_vendor:
+        return "low", f"spot of another vendor is {discount:.0%} below on-demand"
     return _level(discount, 0.4, 0.15), f"spot is {discount:.0%} below on-demand"
 
 

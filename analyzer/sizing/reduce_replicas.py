@@ -12,10 +12,11 @@ from analyzer.advice import Fact, Recommendation, Refusal, Replay, Saving, Trial
 from analyzer.config.sizing import ReplicasConfig
 from analyzer.sizing import confidence
 from analyzer.sizing.case import STEP_H, WEEK_H, Case
-from analyzer.sizing.demand import Demand
+from analyzer.sizing.demand import Demand, summed
 from analyzer.sizing.evidence import proven, strained
 from analyzer.sizing.money import per_month
-from analyzer.sizing.replay import Target, pace_of, replay
+from analyzer.sizing.pace import pace_of
+from analyzer.sizing.replay import Target, replay
 
 ACTION: Final = "reduce-replicas"
 
@@ -121,10 +122,14 @@ def _shown(best: int, count: int, least: int) -> list[int]:
 
 
 def _freed(case: Case, best: int) -> float:
-    """GPU-hours a week above what ``best`` replicas hold."""
-    allocated = np.sum([u.allocated for u in case.use], axis=0, dtype=np.float64)
+    """GPU-hours a week above what ``best`` replicas hold. As it was on average, but no more than
+    the replicas that it has now: what was given up already is not freed again."""
+    allocated = summed(u.allocated for u in case.use)
     above = np.maximum(allocated - best * case.per_replica, 0.0)
-    return float(above.sum()) * STEP_H * WEEK_H / case.span_h
+    on_average = float(above.sum()) * STEP_H * WEEK_H / case.span_h
+    now = ((case.replicas or 0) - best) * case.per_replica
+    part = float((above > 1e-3).sum()) * STEP_H / case.span_h
+    return min(on_average, now * WEEK_H * part)
 
 
 def _reason(found: Replay, best: int, demand: Demand, least: int) -> str:
@@ -139,6 +144,9 @@ def _reason(found: Replay, best: int, demand: Demand, least: int) -> str:
         said += f"; {best - 1} would not: {fewer.broken}"
     if best == 1:
         said += "; with one, nothing answers while it restarts"
+    few, many = (int(np.quantile(demand.replicas, q)) for q in (0.05, 0.95))
+    if few < many:
+        said += f"; it had {few} to {many}: where an autoscaler sets that, change its limits"
     return said
 
 
@@ -158,7 +166,7 @@ def _doubts(
     pace = pace_of(demand)
     if pace is not None:
         share = float(np.median(demand.replicas)) / best
-        doubts.append(confidence.of_reach(demand, share, pace.most_rate))
+        doubts.append(confidence.of_reach(demand, share, pace))
     return doubts
 
 
@@ -174,5 +182,7 @@ def _evidence(case: Case, config: ReplicasConfig, demand: Demand) -> dict[str, F
         "kv_cache_p95_below": config.kv_p95,
         "saturated_at": config.saturated_at,
         "saturated_share_allowed": config.saturated_share,
+        "replicas_seen_p5": int(np.quantile(demand.replicas, 0.05)),
+        "replicas_seen_p95": int(np.quantile(demand.replicas, 0.95)),
         "preemptions": case.serving.preemptions if case.serving else None,
     }

@@ -16,8 +16,8 @@ import numpy as np
 
 from analyzer.advice import Replay, Trial
 from analyzer.sizing.demand import MINUTES, Demand, Floats
+from analyzer.sizing.pace import Pace, pace_of, token_rate
 
-_HOUR_STEPS = 12
 _TURNS = 4
 """Times that a replica's requests are others within a step: they stay for a minute or so."""
 _FAR = 10.0
@@ -42,54 +42,6 @@ class Target:
     itl_p95: timedelta = timedelta(0)
     at_once: float = 256.0
     certainty: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds that one token of one request takes: ``alone_s``, and ``each_s`` more for every
-    request that runs beside it on the replica. ``most_rate`` is the highest hourly mean of tokens
-    a second that a replica was seen to keep up."""
-
-    alone_s: float
-    each_s: float
-    most_rate: float
-
-    def stretch(self, rate: Floats, share: Floats) -> Floats:
-        """How much longer a request stays when a replica that makes ``rate`` tokens a second makes
-        ``share`` times as many: at least 1, infinite where it cannot.
-
-        With n = rate x (alone + each x n) requests together, n = rate x alone / (1 - rate x each).
-        """
-        now = np.minimum(rate * self.each_s, 0.99)
-        left = 1 - now * share
-        longer = np.where(left > 0, (1 - now) / np.maximum(left, 1e-12), np.inf)
-        return np.maximum(longer, 1.0)
-
-
-def pace_of(demand: Demand) -> Pace | None:
-    """How requests slow each other down, from hourly means; None when tokens are not counted or
-    hardly an hour is known. Five-minute steps are too noisy: a request may begin in one and end
-    in the next."""
-    known = np.isfinite(demand.generated) & (demand.generated > 0) & (demand.running > 0)
-    if not known.any():
-        return None
-    _, hour = np.unique(demand.at[known] // _HOUR_STEPS, return_inverse=True)
-    count = np.bincount(hour)
-    whole = count >= _HOUR_STEPS / 2
-    if whole.sum() < 3:
-        return None
-    together = (np.bincount(hour, (demand.running / demand.replicas)[known]) / count)[whole]
-    rate = (np.bincount(hour, _rate(demand)[known]) / count)[whole]
-    per_token = together / rate
-    spread = together - together.mean()
-    each, alone = 0.0, float(per_token.mean())
-    if float(spread.std()) > 0.02 * float(together.mean()):
-        each = max(0.0, float((spread * per_token).sum() / (spread**2).sum()))
-        alone = float(per_token.mean()) - each * float(together.mean())
-    if alone < 0:
-        # Through the origin: running requests together gains nothing.
-        alone, each = 0.0, float((together * per_token).sum() / (together**2).sum())
-    return Pace(alone, each, float(rate.max()))
 
 
 def replay(
@@ -161,11 +113,18 @@ class _Stage:
             kv_max=_quantile(peak, 1),
             saturated_minutes=float(minutes.sum()),
             longest_minutes=_longest(demand, minutes),
-            would_wait=float((known * waits).sum()),
+            would_wait=float((known * self._waited(waits, share)).sum()),
             gpu_p95=_quantile(busy[np.isfinite(busy)], 0.95) if np.isfinite(busy).any() else None,
             itl_p95_s=None if self.itl_p95_s is None else self.itl_p95_s * _quantile(longer, 0.95),
         )
         return replace(trial, broken=self._broken(trial, _quantile(full, 1)))
+
+    def _waited(self, waits: Floats, share: Floats) -> Floats:
+        """The share of each step's requests that would have waited; on as many replicas as there
+        were, those that did."""
+        demand = self.demand
+        seen = demand.waiting / np.maximum(demand.waiting + demand.running, 1e-9)
+        return np.where(np.abs(share - 1) < 1e-6, np.minimum(seen, waits + seen), waits)
 
     def _crowd(self, grown: Floats, count: int) -> tuple[Floats, Floats]:
         """How much what chance adds to the fullest replica grows: to its mean of a step, and to
@@ -186,7 +145,7 @@ class _Stage:
     def _longer(self, share: Floats) -> Floats:
         if self.pace is None:
             return np.ones_like(share)
-        return self.pace.stretch(np.nan_to_num(_rate(self.demand)), share)
+        return self.pace.stretch(np.nan_to_num(token_rate(self.demand)), share)
 
     def _broken(self, trial: Trial, fullest: float) -> str:
         target = self.target
@@ -203,7 +162,9 @@ class _Stage:
             )
         if trial.would_wait > 0 or fullest >= 1:
             return f"about {max(trial.would_wait, 1):,.0f} requests would have waited"
-        if fullest * self.surge >= 1:
+        # Days to come are asked of fewer replicas only: those there are have them to face anyway.
+        fewer = trial.replicas < float(np.median(self.demand.replicas))
+        if fewer and fullest * self.surge >= 1:
             return (
                 f"days differ: the next may reach {self.surge:.2f} times the highest seen, "
                 "and requests would wait"
@@ -231,12 +192,6 @@ def share_above(mean: Floats, peak: Floats, level: float) -> Floats:
     half = np.maximum(peak - mean, 1e-9)
     part: Floats = np.clip((peak - level) / (2 * half), 0.0, 1.0)
     return part
-
-
-def _rate(demand: Demand) -> Floats:
-    """Generated tokens a second and replica."""
-    rate: Floats = demand.generated / demand.replicas / (MINUTES * 60)
-    return rate
 
 
 def _quantile(values: Floats, q: float) -> float:

@@ -42,15 +42,19 @@ class _Need:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Some GPUs for one replica: ``usd`` an hour for all of them, ``floor_s`` the least time
+    """Some GPUs for one replica at a ``price`` each: ``floor_s`` the least time
     between tokens, ``expected_s`` the same with the most tokens seen to be kept."""
 
     gpu: Gpu
     count: int
-    usd: float
+    price: Price
     fit: Fit
     floor_s: float
     expected_s: float
+
+    @property
+    def usd(self) -> float:
+        return self.price.usd_per_gpu_hour * self.count
 
     @property
     def name(self) -> str:
@@ -68,14 +72,14 @@ def smaller_gpu(case: Case, config: SmallerGpuConfig) -> Recommendation | Refusa
         return refused
     if not isinstance(case.model, Known):
         return Refusal(ACTION, "model-unknown", case.model.reason)
-    now, usd = find_gpu(case.node_class.gpu_model), case.usd_per_gpu_hour
-    if now is None or usd is None:
+    now, quote = find_gpu(case.node_class.gpu_model), case.prices.quote(case.node_class)
+    if now is None or quote is None:
         what = "its GPU is not in the catalogue" if now is None else "its GPU has no price"
         return Refusal(ACTION, "gpu-unknown", f"{what}: what another would save is not known")
     need = _need(case, case.model, config, demand, now)
     if isinstance(need, Refusal):
         return need
-    here = _choice(case.model, now, case.model.setup.tensor_parallel, usd, need)
+    here = _choice(case.model, now, case.model.setup.tensor_parallel, quote.price, need)
     fitting = [c for c in _offers(case, case.model, config, need) if _is_less(c, here)]
     good = [choice for choice in fitting if _is_enough(choice, need)]
     if not good:
@@ -113,7 +117,7 @@ def _offers(case: Case, model: Known, config: SmallerGpuConfig, need: _Need) -> 
             continue
         for count in _counts(model):
             if model.setup.weights not in _LACKING.get(gpu.name, ()):
-                yield _choice(model, gpu, count, quote.price.usd_per_gpu_hour, need)
+                yield _choice(model, gpu, count, quote.price, need)
 
 
 def _is_comparable(case: Case, price: Price) -> bool:
@@ -140,13 +144,13 @@ def _counts(model: Known) -> list[int]:
     ]
 
 
-def _choice(model: Known, gpu: Gpu, count: int, usd: float, need: _Need) -> _Choice:
+def _choice(model: Known, gpu: Gpu, count: int, price: Price, need: _Need) -> _Choice:
     setup = replace(model.setup, tensor_parallel=count)
     floor_s = slowest_token_s(model.shape, setup, gpu.bandwidth_gb_s)
     kept = model.shape.kv_bytes_per_token(count, BYTES[setup.keys]) or 0.0
     reading_s = need.peak * kept / (BANDWIDTH_SHARE * gpu.bandwidth_gb_s * 1e9)
     room = fit(model.shape, setup, gpu.memory_gib)
-    return _Choice(gpu, count, usd * count, room, floor_s, floor_s + reading_s)
+    return _Choice(gpu, count, price, room, floor_s, floor_s + reading_s)
 
 
 def _is_less(choice: _Choice, here: _Choice) -> bool:
@@ -225,6 +229,9 @@ def _doubts(
         confidence.of_room(margin),
         confidence.of_pace(best.expected_s, need.objective_s),
     ]
+    if need.seen_s and best.floor_s > here.floor_s:
+        slower = best.floor_s / here.floor_s
+        doubts.append(confidence.of_slower(need.seen_s, slower, need.objective_s))
     told = case.serving.cache.tokens if case.serving else None
     if told and here.fit.tokens:
         doubts.append(confidence.of_formula(told / here.fit.tokens))
@@ -245,6 +252,8 @@ def _evidence(case: Case, choices: tuple[_Choice, _Choice], need: _Need) -> dict
         "itl_accepted_ms": round(need.objective_s * 1000, 2),
         "usd_per_replica_hour_now": round(here.usd, 4),
         "usd_per_replica_hour_then": round(best.usd, 4),
+        "price_source_then": best.price.source,
+        "price_as_of_then": best.price.as_of.isoformat() if best.price.as_of else None,
         "needs_gpu_hours_per_week": round(
             case.gpu_hours_per_week / case.per_replica * best.count, 2
         ),

@@ -38,19 +38,27 @@ def use_spot(case: Case, config: UseSpotConfig) -> Recommendation | Refusal:
         after="spot",
         reason=(
             f"a GPU-hour costs ${spot.usd_per_gpu_hour:.2f} instead of "
-            f"${now.usd_per_gpu_hour:.2f} ({discount:.0%} less) on spot nodes. They can be taken "
-            "away at any time, and models load for 5-20 minutes until they answer again"
+            f"${now.usd_per_gpu_hour:.2f} ({discount:.0%} less) on spot "
+            f"nodes{_vendors(now, spot)}. "
+            "They can be taken away at any time, and models load for 5-20 minutes until they "
+            "answer again"
         ),
         saving=Saving(0.0, per_month(hours, less)),
         confidence=confidence.combined(
             (
                 confidence.of_coverage(case),
                 confidence.of_history(case),
-                confidence.of_prices(discount),
+                confidence.of_prices(discount, one_vendor=not _vendors(now, spot)),
             )
         ),
         evidence=_evidence(case, (now, spot), discount, hours),
     )
+
+
+def _vendors(now: Price, spot: Price) -> str:
+    """Names both where they are not one vendor's: the catalogue has spot prices of few."""
+    one, other = (price.source.partition(" ")[0] for price in (now, spot))
+    return "" if one == other else f" (prices of {now.source} and {spot.source})"
 
 
 def _unfit(case: Case, config: UseSpotConfig) -> Refusal | None:

@@ -107,13 +107,13 @@ def test_each_workload_has_one_plan() -> None:
     assert {name: one.plan.action for name, one in plans.items() if one.plan} == {
         "chat-production": "reduce-replicas",
         "old-production": "remove",
-        "try-dev": "use-spot",
+        "try-dev": "sleep-overnight",
     }
     for one in plans.values():
         assert [r.plan for r in one.recommendations] == [True] + [False] * (
             len(one.recommendations) - 1
         )
-    assert [r.action for r in plans["try-dev"].recommendations] == ["use-spot", "sleep-overnight"]
+    assert [r.action for r in plans["try-dev"].recommendations] == ["sleep-overnight", "use-spot"]
 
 
 def test_the_bill_falls_only_by_nodes_that_can_leave() -> None:
@@ -146,7 +146,7 @@ def test_together_plans_free_what_none_frees_alone() -> None:
 
 def test_moving_to_spot_costs_until_a_node_can_leave() -> None:
     """Its two pods leave two nodes that others keep: nothing leaves, and spot is paid for."""
-    spot = plan(asked(fleet()), "try-dev").saving
+    spot = plan(asked(fleet(), config=SizingConfig(rules=("use-spot",))), "try-dev").saving
     assert spot.nodes_freed == 0
     assert spot.worth_usd_per_month == pytest.approx(2 * (3.43 - 0.68) * 730)
     assert spot.usd_per_month == pytest.approx(-2 * 0.68 * 730)
@@ -222,10 +222,9 @@ def test_a_group_shares_when_that_is_worth_more_than_what_each_could_do() -> Non
     assert shared.savings.worth_usd_per_month == pytest.approx(USD * 730)
     both = asked(whole)
     actions = [r.action for r in of(both, "one-production").recommendations]
-    assert actions[0] == "smaller-gpu", "an L4 each is cheaper than half an A100 each"
-    assert "share-gpu" in actions[1:]
+    assert actions == ["share-gpu", "smaller-gpu"], "an L4 each would be cheaper, but is a guess"
     assert both.savings is not None
-    assert both.savings.gpu_hours_per_week == pytest.approx(2 * 168)
+    assert both.savings.gpu_hours_per_week == pytest.approx(168)
 
 
 def test_no_workload_no_savings() -> None:

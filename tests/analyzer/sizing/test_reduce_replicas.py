@@ -271,8 +271,27 @@ def test_a_hundred_replicas_show_both_ends_of_the_table() -> None:
     assert len(counts) == 8
 
 
-def test_confidence_is_the_least_of_its_reasons() -> None:
+def by_day() -> dict[str, Any]:
+    """Half of the load at night, each token at the same pace."""
+    load = np.where(np.arange(SPAN.steps) % 288 < 144, 1.0, 0.5)
+    names = {
+        "running": 40.0,
+        "generated": 180_000.0,
+        "kv_cache": 0.3,
+        "kv_mean": 0.3,
+        "kv_peak": 0.4,
+    }
+    return {name: load * value for name, value in names.items()}
+
+
+def test_a_load_that_never_changes_tells_little() -> None:
     found = advised()
+    assert found.confidence.level == "low"
+    assert any("too even to tell" in reason for reason in found.confidence.reasons)
+
+
+def test_confidence_is_the_least_of_its_reasons() -> None:
+    found = advised(served(**by_day()))
     assert found.confidence.level == "medium"
     told = " ".join(found.confidence.reasons)
     for part in (
@@ -281,7 +300,7 @@ def test_confidence_is_the_least_of_its_reasons() -> None:
         "one week only",
     ):
         assert part in told
-    assert advised(coverage=0.91).confidence.level == "medium"
+    assert advised(served(**by_day()), coverage=0.91).confidence.level == "medium"
 
 
 def test_two_weeks_that_are_alike_deserve_more_confidence() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from analyzer.advice import Trial
 from analyzer.sizing.demand import Demand, observe
-from analyzer.sizing.replay import Target, fullest_of, pace_of, replay, share_above
+from analyzer.sizing.pace import pace_of
+from analyzer.sizing.replay import Target, fullest_of, replay, share_above
 from tests import builders
 from tests.analyzer.sizing.loads import A100, served
 
@@ -238,3 +239,31 @@ def test_fewer_replicas_never_do_better(kv: np.ndarray, count: int) -> None:
     assert fewer.saturated_minutes >= more.saturated_minutes - 1e-6
     assert fewer.would_wait >= more.would_wait - 1e-6
     assert more.meets or not fewer.meets
+
+
+def test_a_steady_load_tells_by_its_chance_how_requests_slow_each_other_down() -> None:
+    """A token takes 20 ms, and 1 ms more for each request beside it. Around 25 by chance alone: a
+    replica makes 556 tokens a second, and half as many again are more than it can give together
+    with what its cache holds: 833 take 100 requests."""
+    rng = np.random.default_rng(5)
+    together = 25 + rng.normal(0, 2.5, SPAN.steps)
+    rate = together / (0.02 + 0.001 * together)
+    kv = 0.27 * together / 25
+    of = demand(
+        3, running=3 * together, generated=3 * rate * 300, kv_cache=kv, kv_peak=kv, kv_mean=kv
+    )
+    pace = pace_of(of)
+    assert pace is not None
+    assert pace.told
+    assert (pace.alone_s, pace.each_s) == pytest.approx((0.02, 0.001), rel=0.05)
+    assert trial(of, 2).kv_p95 > 0.9
+    assert not trial(of, 2).meets
+
+
+def test_noise_in_one_of_them_alone_tells_nothing() -> None:
+    rng = np.random.default_rng(5)
+    noisy = 10 + rng.normal(0, 1, SPAN.steps)
+    pace = pace_of(demand(running=4 * noisy))
+    assert pace is not None
+    assert not pace.told
+    assert pace.each_s == 0

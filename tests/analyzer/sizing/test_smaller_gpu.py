@@ -167,10 +167,20 @@ def test_the_cache_that_is_not_told_is_computed() -> None:
 
 
 def test_a_cache_that_the_formula_does_not_explain_lowers_confidence() -> None:
-    assert advised(serving=SMALL).confidence.level == "medium"
-    odd = advised(serving={"kv_cache": 0.1, "kv_peak": 0.1, "kv_mean": 0.1, "cache": Cache(2e5)})
+    light = {"kv_cache": 0.09, "kv_peak": 0.1, "kv_mean": 0.09}
+    have = SmallerGpuConfig(gpus=("A10G",))
+    sound = advised(have, gpu="L40S", serving=light | {"cache": Cache(208_000.0)})
+    assert (sound.after, sound.confidence.level) == ("A10G", "medium")
+    odd = advised(have, gpu="L40S", serving=light | {"cache": Cache(100_000.0)})
     assert odd.confidence.level == "low"
     assert any("what the formula gives" in reason for reason in odd.confidence.reasons)
+
+
+def test_much_less_bandwidth_lowers_confidence() -> None:
+    """From an A100 to an L4 it is 6.8 times less: 90 ms may be the server's own, or become 612."""
+    found = advised(serving=SMALL)
+    assert found.confidence.level == "low"
+    assert any("up to 612 ms a token" in reason for reason in found.confidence.reasons)
 
 
 def test_prices_of_different_vendors_are_not_compared_unless_configured() -> None:

@@ -112,7 +112,14 @@ def test_a_spot_price_of_nothing_is_a_price() -> None:
 
 def test_a_small_discount_is_little_to_rely_on() -> None:
     assert advised(case(prices=book(1.0, 0.9))).confidence.level == "low"
-    assert advised(case()).confidence.level == "medium"
+    assert advised(case(prices=book(2.0, 0.8))).confidence.level == "medium"
+
+
+def test_prices_of_two_vendors_are_named_and_believed_little() -> None:
+    """The catalogue's A100 costs $3.43 at AWS, on spot $0.68 at Azure."""
+    found = advised(case())
+    assert found.confidence.level == "low"
+    assert "(prices of AWS on-demand and Azure spot)" in found.reason
 
 
 def test_only_hours_on_demand_count() -> None:
