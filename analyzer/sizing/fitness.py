@@ -1,4 +1,4 @@
-"""Which nodes a pod may run on, by labels, names, taints and GPU models; room is another question."""
+"""Which nodes a pod may run on, by label, name, taint and GPU model; room is another question."""
 
 from __future__ import annotations
 
