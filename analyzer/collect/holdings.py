@@ -89,17 +89,23 @@ class Shares:
 
     def model(self, node: str) -> str:
         """The GPU model of a node: its labels', else the devices' own; empty when unknown."""
-        fact = self._nodes.get(node)
-        labels: Mapping[str, str] = fact.labels if fact else {}
-        product = find_label(labels, "nvidia.com/gpu.product") or find_label(
-            labels, "amd.com/gpu.product-name"
-        )
+        product = self.product(node)
         if product:
             return product
         models = [d.gpu_model for d in self._devices.get(node, []) if d.gpu_model]
         if models:
             return max(sorted(set(models)), key=models.count)
-        return find_label(labels, "cloud.google.com/gke-accelerator") or ""
+        return find_label(self._labels(node), "cloud.google.com/gke-accelerator") or ""
+
+    def product(self, node: str) -> str:
+        """The GPU model that the vendor's label of a node names; empty without one."""
+        labels = self._labels(node)
+        names = ("nvidia.com/gpu.product", "amd.com/gpu.product-name")
+        return next((found for name in names if (found := find_label(labels, name))), "")
+
+    def _labels(self, node: str) -> Mapping[str, str]:
+        fact = self._nodes.get(node)
+        return fact.labels if fact else {}
 
     def _single_strategy(self, node: str) -> str:
         """The MIG profile of a node whose ``nvidia.com/gpu`` units are all MIG instances."""

@@ -22,6 +22,7 @@ from analyzer.collect.holdings import (
 )
 from analyzer.collect.layout import gpu_nodes, placed, server
 from analyzer.collect.merge import ONE_SERVER_A_POD, merge_serving
+from analyzer.collect.models import other_classes, present_model
 from analyzer.collect.places import device_nodes
 from analyzer.collect.pools import NodeClasses, pools
 from analyzer.collect.readings import Readings
@@ -112,20 +113,28 @@ class Join:
         )
         self._note(found)
         classes = {
-            node: self._settings.classes.of(self._nodes.get(node), shares.model(node))
+            node: self._class_of(node, shares.model(node))
             for node in {*by_node, *(h.node for h in held), *self._capacity_nodes()}
         }
-        use = self._use(held, found.use, classes)
+        own = other_classes(held, by_node, shares, self._class_of)
+        use = self._use(held, found.use, {(h.name, h.node): classes[h.node] for h in held} | own)
         kube = self._read.kube or KubeFacts()
+
+        def present(node: str) -> NodeClass:
+            return self._class_of(node, present_model(node, by_node, shares))
+
         return ClusterFacts(
             workloads=tuple(self._workloads(held)),
             use=tuple(use),
             pools=tuple(pools(self._read, shares, by_node, held, classes)),
             serving=tuple(self._serving({one.workload for one in use}, held)),
             notices=tuple(self._notices),
-            nodes=tuple(gpu_nodes(self._read.cluster, kube, shares, self._settings.classes)),
+            nodes=tuple(gpu_nodes(self._read.cluster, kube, shares, present)),
             placed=tuple(placed(kube, self._owner_of)),
         )
+
+    def _class_of(self, node: str, model: str) -> NodeClass:
+        return self._settings.classes.of(self._nodes.get(node), model)
 
     def _capacity_nodes(self) -> set[str]:
         return {reading.node for reading in self._read.state.capacities}
@@ -222,14 +231,14 @@ class Join:
         self,
         held: Iterable[Holding],
         use: Mapping[PodName, Use],
-        classes: Mapping[str, NodeClass],
+        classes: Mapping[tuple[PodName, str], NodeClass],
     ) -> list[GpuUse]:
         totals: dict[PodName, StepArray] = defaultdict(self._read.window.zeros)
         for holding in held:
             totals[holding.name] += holding.allocated
         grouped: dict[tuple[WorkloadKey, NodeClass], tuple[StepArray, StepArray, StepArray]] = {}
         for holding in held:
-            key = self._owner_of(holding.name), classes[holding.node]
+            key = self._owner_of(holding.name), classes[holding.name, holding.node]
             if key not in grouped:
                 zeros = self._read.window.zeros
                 grouped[key] = zeros(), zeros(), zeros()

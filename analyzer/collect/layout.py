@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Mapping
 from analyzer.collect.cluster.quantities import is_gpu
 from analyzer.collect.facts import KubeFacts, NodeFact, WorkloadFact
 from analyzer.collect.holdings import Holding, PodName, Shares
-from analyzer.collect.pools import NodeClasses
-from analyzer.model import Node, Placed, WorkloadKey
+from analyzer.model import Node, NodeClass, Placed, WorkloadKey
 
 
-def gpu_nodes(cluster: str, kube: KubeFacts, shares: Shares, classes: NodeClasses) -> list[Node]:
+def gpu_nodes(
+    cluster: str, kube: KubeFacts, shares: Shares, class_of: Callable[[str], NodeClass]
+) -> list[Node]:
     """The nodes that offer GPUs, by name; a MIG instance or a time slice counts as its share."""
     return [
         Node(
             cluster=cluster,
             name=name,
-            node_class=classes.of(fact, shares.model(name)),
+            node_class=class_of(name),
             allocatable=fact.allocatable,
             gpus=gpus,
             labels=fact.labels,

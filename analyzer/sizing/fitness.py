@@ -1,4 +1,4 @@
-"""Which nodes a pod may run on, by their labels, names and taints; room is another question."""
+"""Which nodes a pod may run on, by label, name, taint and GPU model; room is another question."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ Mask = npt.NDArray[np.bool_]
 NAME_FIELD = "metadata.name"
 """What affinity to a node by its name is kept as."""
 
+_GPUS = ("nvidia.com/", "amd.com/")
+
 Tolerations = tuple[Toleration, ...]
 Term = tuple[Requirement, ...]
 
@@ -22,7 +24,8 @@ class Fitness:
     """Answers for the nodes of one cluster, in their order; each question is worked out once.
 
     A cordoned node is fit for nobody. A requirement whose operator or number cannot be read holds
-    nowhere, so that its pod stays where it is.
+    nowhere, so that its pod stays where it is. A pod that asks for GPUs may only run on the model
+    that it has: that no selector asks for it does not tell that another would do.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
@@ -30,22 +33,31 @@ class Fitness:
         self._open = np.array([node.schedulable for node in nodes], dtype=bool)
         self._by_label: dict[str, dict[str, list[int]]] = {}
         tainted: dict[tuple[Taint, ...], list[int]] = {}
+        self._model_of = {node.name: node.node_class.gpu_model for node in nodes}
+        models = np.array([node.node_class.gpu_model for node in nodes], dtype=object)
+        self._with_model: dict[str, Mask] = {
+            model: models == model for model in set(self._model_of.values())
+        }
         for at, node in enumerate(nodes):
             for key, value in ((NAME_FIELD, node.name), *node.labels.items()):
                 self._by_label.setdefault(key, {}).setdefault(value, []).append(at)
             tainted.setdefault(node.taints, []).append(at)
         self._tainted = tainted
-        self._places: dict[tuple[tuple[Term, ...], Tolerations], Mask] = {}
+        self._places: dict[tuple[tuple[Term, ...], Tolerations, str | None], Mask] = {}
         self._tolerating: dict[Tolerations, Mask] = {}
         self._meeting: dict[Requirement, Mask] = {}
 
     def of(self, pod: Placed) -> Mask:
-        """Where the pod may run, one element a node; not to be written to."""
-        key = pod.terms, pod.tolerations
+        """Where the pod, which is on one of the nodes, may run, one element a node; not to be
+        written to."""
+        model = self._model_of[pod.node] if asks_for_gpus(pod) else None
+        key = pod.terms, pod.tolerations, model
         if key not in self._places:
             found = self._open & self._tolerated(pod.tolerations)
             if pod.terms:
                 found &= np.logical_or.reduce([self._term(term) for term in pod.terms])
+            if model is not None:
+                found &= self._with_model[model]
             self._places[key] = found
         return self._places[key]
 
@@ -72,6 +84,11 @@ class Fitness:
         for value in _values(requirement, by_value):
             found[by_value[value]] = not negative
         return found
+
+
+def asks_for_gpus(pod: Placed) -> bool:
+    """Whether a pod requests GPUs, or parts of some."""
+    return any(name.startswith(_GPUS) and count > 0 for name, count in pod.requests.items())
 
 
 def tolerates(tolerations: Tolerations, taint: Taint) -> bool:

@@ -30,15 +30,12 @@ import numpy as np
 from analyzer.model import Node, Placed, WorkloadKey
 from analyzer.sizing.bound import Bound
 from analyzer.sizing.choice import choose
-from analyzer.sizing.fitness import Mask
+from analyzer.sizing.fitness import Mask, asks_for_gpus
 from analyzer.sizing.room import Layout, State
 
 TRIES = 8
 """Nodes without a removed pod that are tried for one change, those that hold least: pods may move
 from there into the room that was left. On nodes alike the first of them tells for all."""
-
-
-_GPUS = ("nvidia.com/", "amd.com/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +122,7 @@ class _Cluster:
         for at, placed_pod in enumerate(self._layout.pods):
             self._by_workload[placed_pod.workload].append(at)
         self._bound = Bound(self._layout, self._by_workload)
-        self._holds_gpu = [
-            any(name.startswith(_GPUS) and count > 0 for name, count in pod.requests.items())
-            for pod in self._layout.pods
-        ]
+        self._holds_gpu = [asks_for_gpus(pod) for pod in self._layout.pods]
         # Nodes that could be emptied without a change, and what keeps the others lacks.
         self._easy = np.zeros(len(nodes), dtype=bool)
         self._lacking = np.full_like(self._layout.capacity, np.inf)

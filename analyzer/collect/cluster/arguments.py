@@ -49,8 +49,12 @@ _SAME: Mapping[str, str] = {
 LONGEST = 200
 """Characters of a value. No model's name is longer."""
 
-_VALUE = re.compile(rf"[\w./:+,@~=-]{{1,{LONGEST}}}")
-_CREDENTIALS = re.compile(r"://[^/]*@")
+_VALUE = re.compile(rf"[\w./:+,-]{{1,{LONGEST}}}")
+"""Without ``@`` and ``=``: what they stand beside in an address may be a password or a token."""
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+"""A scheme of quantisation: neither a path nor an address."""
+
 _NUMBER = re.compile(r"-[0-9.]+")
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|k|a)?sh")
 _SCRIPT = re.compile(r"-[a-z]*c")
@@ -81,7 +85,7 @@ def _of(container: Manifest) -> dict[str, str]:
         if not given:
             value = words[at + 1] if at + 1 < len(words) else ""
         found.pop(name, None)
-        if _may_be_kept(value):
+        if _may_be_kept(name, value):
             found[name] = value
     return found
 
@@ -134,7 +138,8 @@ def _known(option: str) -> str:
     return name if option.startswith("-") and name in KEPT else ""
 
 
-def _may_be_kept(value: str) -> bool:
+def _may_be_kept(name: str, value: str) -> bool:
     if value.startswith("-") and not _NUMBER.fullmatch(value):
         return False
-    return bool(_VALUE.fullmatch(value)) and not _CREDENTIALS.search(value)
+    allowed = _WORD if name == "quantization" else _VALUE
+    return bool(allowed.fullmatch(value))

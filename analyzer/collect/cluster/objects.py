@@ -13,9 +13,7 @@ from analyzer.collect.cluster.arguments import server_arguments
 from analyzer.collect.cluster.placement import taints
 from analyzer.collect.cluster.quantities import Manifest, gpu_request, quantities
 from analyzer.collect.facts import NodeFact, ObjectRef, PodFact, WorkloadFact
-
-_DROPPED_ANNOTATIONS = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
-"""The whole manifest once more, with whatever secrets its author put in environment variables."""
+from analyzer.sleep.annotations import PREFIX
 
 
 def moment(value: object) -> datetime | None:
@@ -122,7 +120,8 @@ def workload_fact(ref: ObjectRef, manifest: Manifest) -> WorkloadFact:
         annotations={
             name: value
             for name, value in (metadata.get("annotations") or {}).items()
-            if name not in _DROPPED_ANNOTATIONS
+            # Others are nobody's business here, and hold secrets: the whole manifest among them.
+            if name.startswith(PREFIX)
         },
         replicas=replicas,
         ready=ready,

@@ -108,12 +108,27 @@ def test_the_last_one_counts_and_a_value_that_cannot_be_kept_hides_what_was_befo
         "",
         "--api-key",
         "s3://key:secret@host/m",
+        "user:SECRET@host/m",
+        "SECRET@host/m",
+        "https://h/token=SECRET/m",
+        "https://h/m?token=SECRET",
+        "~/m",
         '{"a": 1}',
     ],
 )
 def test_values_that_are_not_kept(value: str) -> None:
     assert told(["--model", value]) == {}
     assert told([f"--model={value}"]) == {}
+
+
+@pytest.mark.parametrize("value", ["fp8", "awq_marlin", "compressed-tensors", "w8a8_int8"])
+def test_a_quantisation_that_is_a_word(value: str) -> None:
+    assert told(["--quantization", value]) == {"quantization": value}
+
+
+@pytest.mark.parametrize("value", ["/m/SECRET", "h:SECRET", "s3://b/k", "8", "-1", "a" * 33, "a,b"])
+def test_a_quantisation_that_is_none(value: str) -> None:
+    assert told(["--quantization", value]) == {}
 
 
 def test_values_at_the_edge_that_are_kept() -> None:
@@ -145,4 +160,4 @@ def test_only_known_names_with_plain_values(words: list[str]) -> None:
         assert name in KEPT
         assert value.isprintable()
         assert 0 < len(value) <= 200
-        assert not set(value) & set("$`{}\"' \t\n")
+        assert not set(value) & set("$`{}\"' \t\n@=~")

@@ -182,10 +182,11 @@ def test_quantities(text: object, expected: float) -> None:
 
 
 def make_chains(api: Caller) -> None:
+    notes = {"note": "SECRET", "gpu-thrift.iox/y": "SECRET", "gpu-thrift.io/exclude": "demo"}
     api.make("Deployment", deployment("web", 3, [gpus(1)], labels={"environment": "production"}))
     api.make("ReplicaSet", deployment("web-1", 3, [gpus(1)], owner("apps/v1", "Deployment", "web")))
     make_pod(api, "web-1-a", owner("apps/v1", "ReplicaSet", "web-1"))
-    api.make("StatefulSet", scaled("db", 1, [gpus(1)], annotations={"note": "kept"}))
+    api.make("StatefulSet", scaled("db", 1, [gpus(1)], annotations=notes))
     make_pod(api, "db-0", owner("apps/v1", "StatefulSet", "db"))
     job = {"template": template([gpus(1)], restartPolicy="Never")}
     cron = {"schedule": "0 1 * * *", "jobTemplate": {"spec": job}}
@@ -217,7 +218,9 @@ def test_owner_chains_lead_from_pods_to_what_people_deployed(api: Caller) -> Non
     assert web.pod_labels == {"app": "x", "tier": "from-template"}
     assert web.replicas == 3
     assert web.ref.api_version == "apps/v1"
-    assert found.workloads[ref(api, "StatefulSet", "db")].annotations == {"note": "kept"}
+    assert found.workloads[ref(api, "StatefulSet", "db")].annotations == {
+        "gpu-thrift.io/exclude": "demo"
+    }
     assert found.workloads[ref(api, "CronJob", "nightly")].labels == {"team": "ml"}
     assert found.owners[ref(api, "Pod", "db-0")].api_version == "apps/v1"
     assert [one.code for one in found.warnings] == []

@@ -11,7 +11,7 @@ from typing import Any
 from analyzer.model import Node, NodeClass, Placed, Requirement, Taint, WorkloadKey
 from analyzer.sizing.packing import Freed, Packing
 
-H100 = NodeClass("H100 SXM 80GB")
+H100, L4 = NodeClass("H100 SXM 80GB"), NodeClass("L4")
 GIB = 1024**3
 Place = tuple[str, str, str]
 """Cluster, namespace and name of a pod."""
@@ -133,7 +133,9 @@ def empties_as_it_is(node: Node, nodes: Sequence[Node], placed: Sequence[Placed]
     for one in movable:
         if one.node != node.name:
             continue
-        fitting = (t for t in targets if fit(t, one) and holds(t, [*on_it[t.name], one], [one]))
+        fitting = (
+            t for t in targets if fit(t, one, here) and holds(t, [*on_it[t.name], one], [one])
+        )
         target = next(fitting, None)
         if target is None or one.pinned:
             return False
@@ -166,7 +168,7 @@ def _feasible(
         for one in came:
             assert not one.daemon
             assert not one.pinned
-            assert fit(target, one)
+            assert fit(target, one, nodes)
         assert holds(target, here, came)
 
 
@@ -180,7 +182,13 @@ def holds(target: Node, pods: Sequence[Placed], came: Sequence[Placed]) -> bool:
     return all(total[r] <= target.allocatable.get(r, 0) + 1e-6 for r in asked)
 
 
-def fit(target: Node, one: Placed) -> bool:
+def fit(target: Node, one: Placed, nodes: Sequence[Node]) -> bool:
+    """Whether a pod could move there from its node, one of these, whatever the room."""
+    if one.requests.get("nvidia.com/gpu", 0.0) > 0:
+        cluster = one.workload.cluster
+        home = next(n for n in nodes if (n.cluster, n.name) == (cluster, one.node))
+        if home.node_class.gpu_model != target.node_class.gpu_model:
+            return False
     labels = {**target.labels, "metadata.name": target.name}
     wanted = not one.terms or any(all(_met(r, labels) for r in term) for term in one.terms)
     return target.schedulable and wanted and all(_covered(t, one) for t in target.taints)
@@ -233,18 +241,18 @@ def _remaining(
 def _best(nodes: Sequence[Node], placed: Sequence[Placed]) -> int:
     for count in range(len(nodes), 0, -1):
         for stay in combinations(nodes, len(nodes) - count):
-            if _packs(stay, placed):
+            if _packs(stay, placed, nodes):
                 return count
     return 0
 
 
-def _packs(stay: Sequence[Node], placed: Sequence[Placed]) -> bool:
+def _packs(stay: Sequence[Node], placed: Sequence[Placed], nodes: Sequence[Node]) -> bool:
     kept = {one.name for one in stay}
     fixed = [one for one in placed if one.node in kept and (one.daemon or one.pinned)]
     free = [one for one in placed if not one.daemon and not one.pinned]
     if any(one.pinned and one.node not in kept and not one.daemon for one in placed):
         return False
-    options = [[n for n in stay if n.name == one.node or fit(n, one)] for one in free]
+    options = [[n for n in stay if n.name == one.node or fit(n, one, nodes)] for one in free]
     return any(_fits(stay, free, fixed, targets) for targets in product(*options))
 
 

@@ -10,6 +10,8 @@ import pytest
 from analyzer.model import Node, Placed, Requirement, Taint, Toleration
 from analyzer.sizing.packing import Freed, Packing, leaving
 from tests.analyzer.sizing.packings import (
+    H100,
+    L4,
     check,
     key,
     names,
@@ -140,6 +142,22 @@ def test_pods_without_gpus_need_room_elsewhere_too() -> None:
     few = [node("n1"), node("n2", allocatable={"pods": 1.0})]
     stays = pod("b", "n2", 8, pinned="claims devices")
     assert freed(few, [placed[0], stays, pod("c", "n1")], a=1).nodes == ()
+
+
+def test_a_pod_with_gpus_moves_only_to_the_model_that_it_has() -> None:
+    # By its requests b fits beside c, and no selector forbids it.
+    placed = [pod("a", "n1", 6), pod("b", "n1", 2), pod("c", "n2", 4)]
+    spot = replace(H100, pool="other", spot=True)
+    same = freed([node("n1"), node("n2", node_class=spot)], placed, a=1)
+    assert (names(same.nodes), [move.to for move in same.moves]) == (["n1"], ["n2"])
+    other = freed([node("n1"), node("n2", node_class=L4)], placed, a=1)
+    assert (other.nodes, other.bound) == ((), 0)
+
+
+def test_a_pod_without_gpus_moves_to_any_model() -> None:
+    placed = [pod("a", "n1", 8), pod("b", "n1"), pod("c", "n2", 4)]
+    found = freed([node("n1"), node("n2", node_class=L4)], placed, a=1)
+    assert (names(found.nodes), [move.to for move in found.moves]) == (["n1"], ["n2"])
 
 
 @pytest.mark.parametrize(

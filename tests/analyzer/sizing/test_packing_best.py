@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from analyzer.model import Node, Placed, Requirement, Taint, Toleration, WorkloadKey
 from analyzer.sizing.packing import Packing
 from tests.analyzer.sizing.packings import (
+    H100,
+    L4,
     best,
     check,
     emptied_by,
@@ -49,6 +51,7 @@ def clusters(draw: st.DrawFn, nodes: int, pods: int) -> tuple[list[Node], list[P
             schedulable=draw(st.sampled_from([True, True, True, False])) or plain,
             labels={} if plain else draw(LABELS),
             taints=() if plain else draw(TAINTS),
+            node_class=H100 if plain else draw(st.sampled_from([H100, H100, L4])),
         )
         for at in range(draw(st.integers(1, nodes)))
     ]
