@@ -216,13 +216,18 @@ def _rank(one: Recommendation) -> tuple[bool, float, float]:
 
 def _line(name: str, advice: Advice) -> str:
     one = _first(advice)
-    apart = "" if one.plan else ", not in the totals"
+    why = f", {one.withheld}" if one.withheld else ""
+    apart = "" if one.plan else f"{why}, not in the totals"
     said = (
         f"{name}: {change(one)}: {effect(one.saving, instead(one))}"
         f" ({one.confidence.level} confidence{apart}). {sentence(one.reason)}"
     )
-    others = ", ".join(change(other) for other in advice.recommendations if other is not one)
+    others = ", ".join(_other(other) for other in advice.recommendations if other is not one)
     return f"{said} Alternative: {others}." if others else said
+
+
+def _other(one: Recommendation) -> str:
+    return f"{change(one)} ({one.withheld.split()[0]})" if one.withheld else change(one)
 
 
 def _none(refused: Sequence[tuple[Refusal, ...]]) -> str:

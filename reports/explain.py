@@ -119,7 +119,8 @@ def _figures(use: WorkloadUse) -> tuple[str, ...]:
 
 
 def _recommended(one: Recommendation) -> Section:
-    role = "the plan" if one.plan else "an alternative, not in the totals"
+    role = f"{one.withheld or 'an alternative'}, not in the totals"
+    role = "the plan" if one.plan else role
     saving = one.saving
     lines = [
         sentence(one.reason),

@@ -366,3 +366,15 @@ def test_a_total_without_end_is_null():
     assert "GPUs freed have no known price" in pipe(
         replace(made, workloads=(workload_use(advice=Advice((recommendation(),))),))
     )
+
+
+def test_what_people_withhold_is_named_and_no_alternative_to_choose():
+    no = "rejected by gpu-thrift.io/reject"
+    spot = recommendation(action="use-spot", before="on-demand", after="spot")
+    fewer = recommendation(plan=False, withheld=no)
+    [_, line] = advice_lines([("chat", Advice((spot, fewer)))], Savings(0.0, 0.0, 0.0, 0))
+    assert line.endswith(" Alternative: reduce-replicas 8 → 4 (rejected).")
+    [_, line] = advice_lines([("chat", Advice((fewer,)))], Savings(0.0, 0.0, 0.0, 0))
+    assert f" confidence, {no}, not in the totals)." in line
+    made = document(analysis(workload_use(advice=Advice((spot, fewer)))))["workloads"][0]
+    assert [one["withheld"] for one in made["recommendations"]] == [None, no]
