@@ -63,6 +63,7 @@ RECOMMENDATION = st.builds(
     st.dictionaries(TEXT, FACT, max_size=3),
     REPLAY,
     st.booleans(),
+    st.sampled_from(("", "rejected by gpu-thrift.io/reject", "snoozed until then")),
 )
 REFUSAL = st.builds(Refusal, st.sampled_from(get_args(Action)), TEXT, TEXT, REPLAY)
 SAVINGS = st.none() | st.builds(
@@ -116,6 +117,7 @@ def test_a_recommendation_is_told_whole():
         },
         "worth_usd_per_month": 40179.2,
         "plan": True,
+        "withheld": None,
         "reason": "3 would have carried 160 h of load; 2 would not: p95 of KV-cache use 82%",
         "confidence_reasons": [
             "99.0% of its time measured (high)",
