@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
-from analyzer.advice import Advice, Recommendation, Refusal, Saving, Savings
+from analyzer.advice import Action, Advice, Recommendation, Refusal, Saving, Savings
 from reports.text import counted, hours, money, sentence
 
 WEEK_H = 168
@@ -65,6 +66,19 @@ CODES = {
 """Why nothing is advised, in a few words; another code stands for itself."""
 
 
+class Changed(Protocol):
+    """Advice as it is given, or as it is remembered."""
+
+    @property
+    def action(self) -> Action: ...
+
+    @property
+    def before(self) -> int | str: ...
+
+    @property
+    def after(self) -> int | str: ...
+
+
 def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None) -> tuple[str, ...]:
     """What all plans free together, then a line a workload with advice, what is worth most first.
 
@@ -80,13 +94,13 @@ def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None)
     return (total(savings), *lines) if savings else tuple(lines)
 
 
-def change(advised: Recommendation) -> str:
+def change(advised: Changed) -> str:
     """The action and what it changes: ``reduce-replicas 4 → 3``."""
     awake = "awake " if advised.action == "sleep-overnight" else ""
     return f"{advised.action} {awake}{advised.before} → {advised.after}"
 
 
-def instead(advised: Recommendation) -> str:
+def instead(advised: Changed) -> str:
     """What the saving has already paid for, of what advice needs in place of what it frees."""
     if advised.action == "smaller-gpu":
         return f"the {advised.after} paid"
