@@ -12,6 +12,7 @@ import pytest
 from analyzer.advice import Advice, Recommendation
 from analyzer.analysis import Analysis
 from analyzer.config import Config
+from analyzer.config.jobs import JobsConfig
 from analyzer.config.sizing import SizingConfig
 from analyzer.model import (
     Cache,
@@ -25,7 +26,7 @@ from analyzer.model import (
 )
 from analyzer.sizing.advise import Sizing, advised
 from analyzer.usage import analyse
-from jobs.wiring import decide_settings
+from jobs.wiring import decide_settings, sizing_settings
 from tests import builders
 from tests.analyzer.sizing.loads import A100, served
 
@@ -272,6 +273,11 @@ def test_a_snooze_withholds_everything_until_its_time() -> None:
     [one] = of(asked(whole), "old-production").recommendations
     assert one.withheld == f"snoozed until {end:%Y-%m-%d} 13:00 UTC"
     assert plan(asked(whole, snooze_zone=zone), "old-production").withheld == ""
+
+
+def test_snooze_dates_are_of_the_same_zone_as_those_of_flags() -> None:
+    made = sizing_settings(replace(Config(), jobs=JobsConfig(timezone="Asia/Kathmandu")))
+    assert (str(made.snooze_zone), made.zone_name) == ("Asia/Kathmandu", "UTC")
 
 
 @pytest.mark.parametrize("who", [0, 1])
