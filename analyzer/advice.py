@@ -92,7 +92,8 @@ class Recommendation:
 
     ``before`` and ``after`` are replicas for advice on replicas and removal, else texts. ``plan``
     is True for the one that counts in totals; the others are alternatives to it. ``evidence`` has
-    the figures and thresholds that decided, by name.
+    the figures and thresholds that decided, by name. ``withheld`` says which wish of people keeps
+    it from being the plan, empty where none does.
     """
 
     action: Action
@@ -104,6 +105,7 @@ class Recommendation:
     evidence: Mapping[str, Fact] = field(default_factory=dict)
     replay: Replay | None = None
     plan: bool = False
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)

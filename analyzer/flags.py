@@ -13,8 +13,7 @@ from typing import Literal
 
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.model import WorkloadKey
-
-SNOOZE_UNTIL = "gpu-thrift.io/snooze-until"
+from analyzer.wishes import snoozed_until
 
 WORSE = 1.5
 """By how much idle dollars a week must have grown since they were told to be told again: a week of
@@ -73,7 +72,7 @@ def follow(
     weeks = analysis.window.hours / 168
     for use in analysis.workloads:
         flag, key = known.get(use.workload.key), use.workload.key
-        until, wrong = snoozed_until(use, zone)
+        until, wrong = snoozed_until(use.workload, zone)
         snoozed = until is not None and now < until
         bad += [wrong] if wrong else []
         if not _is_flagged(use):
@@ -141,25 +140,3 @@ def _change(
         reason = f"is {use.environment} now ({use.environment_reason})"
     usd = None if what == "cleared" else _weekly(use, weeks)
     return FlagChange(what, flag.key, reason, flag.since, usd, use.team)
-
-
-def snoozed_until(use: WorkloadUse, zone: tzinfo) -> tuple[datetime | None, str]:
-    """Until when (aware UTC) people asked not to be told, None for no such wish, and what is wrong
-    with how they wrote it. ``zone`` is that of a date without an offset."""
-    text = use.workload.annotations.get(SNOOZE_UNTIL)
-    if text is None:
-        return None, ""
-    try:
-        until = datetime.fromisoformat(text.strip())
-        until = until if until.tzinfo else until.replace(tzinfo=zone)
-        return until.astimezone(UTC), ""
-    except (ValueError, OverflowError):
-        expected = "a date or time such as 2026-12-24 or 2026-12-24T18:00+01:00"
-        return None, unreadable(use, SNOOZE_UNTIL, expected, text)
-
-
-def unreadable(use: WorkloadUse, annotation: str, expected: str, got: str) -> str:
-    """The line that names an annotation that cannot be read; what it holds is cut and made
-    printable."""
-    shown = "".join(char if char.isprintable() else "\ufffd" for char in got)[:80]
-    return f'{use.workload.key}: {annotation}: expected {expected}, got "{shown}"'

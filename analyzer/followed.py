@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from typing import Literal, get_args
+from typing import Literal
 
 from analyzer.advice import Action, Recommendation, Refusal, Saving
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.done import is_done
-from analyzer.flags import snoozed_until, unreadable
 from analyzer.model import NO_API, WorkloadKey
 from analyzer.sleep.annotations import has_memory
-
-REJECT = "gpu-thrift.io/reject"
+from analyzer.wishes import Wishes, wishes
 
 JUDGEMENTS = frozenset(
     {
@@ -54,8 +52,6 @@ JUDGEMENTS = frozenset(
 replay is taken for a lack of data, which ends nothing."""
 
 State = Literal["open", "accepted", "rejected", "snoozed", "gone"]
-
-_ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +130,13 @@ def follow(
         if cluster in analysis.failed or (cluster in unannotated and not _runs(use)):
             entries += mine.values()
             continue
-        wishes = _former(mine, now) if cluster in unannotated else _wishes(use, now, zone)
-        bad += wishes.bad
+        former = cluster in unannotated
+        asks = _former(mine, now) if former else wishes(use.workload, now, zone)
+        bad += asks.bad
         asked = analysis.savings is not None or bool(
             use.advice.recommendations or use.advice.refusals
         )
-        entries += _of_workload(mine, use, _Look(now, wishes, asked))
+        entries += _of_workload(mine, use, _Look(now, asks, asked))
     for mine in live.values():
         entries += [_absent(one, analysis, now) for one in mine.values()]
     entries.sort(key=lambda one: one.identity)
@@ -162,26 +159,11 @@ def open_totals(entries: Iterable[Followed]) -> Saving:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wishes:
-    """What annotations ask for: actions that are rejected, and until when all are snoozed (None
-    when that is over)."""
-
-    rejected: frozenset[Action]
-    until: datetime | None
-    bad: tuple[str, ...]
-
-    def state_of(self, action: Action) -> State:
-        if action in self.rejected:
-            return "rejected"
-        return "snoozed" if self.until is not None else "open"
-
-
-@dataclass(frozen=True, slots=True)
 class _Look:
     """One look at a workload: when, what its annotations ask for, and whether rules were asked."""
 
     now: datetime
-    wishes: _Wishes
+    wishes: Wishes
     asked: bool
 
     def put(self, entry: Followed, state: State) -> Followed:
@@ -191,23 +173,11 @@ class _Look:
         return replace(entry, state=state, state_since=since, snoozed_until=until)
 
 
-def _wishes(use: WorkloadUse, now: datetime, zone: tzinfo) -> _Wishes:
-    until, wrong = snoozed_until(use, zone)
-    bad = [wrong] if wrong else []
-    text = use.workload.annotations.get(REJECT)
-    names = [] if text is None else [name.strip() for name in text.split(",")]
-    if not {*names} <= {"all", *_ACTIONS}:
-        expected = f'"all", or some of {", ".join(_ACTIONS)}'
-        bad.append(unreadable(use, REJECT, expected, text or ""))
-    rejected = frozenset(one for one in _ACTIONS if one in names or "all" in names)
-    return _Wishes(rejected, until if until is not None and now < until else None, tuple(bad))
-
-
-def _former(mine: Mapping[Action, Followed], now: datetime) -> _Wishes:
+def _former(mine: Mapping[Action, Followed], now: datetime) -> Wishes:
     """What annotations asked for when they were read last."""
     rejected = frozenset(action for action, one in mine.items() if one.state == "rejected")
     ends = [one.snoozed_until for one in mine.values() if one.snoozed_until is not None]
-    return _Wishes(rejected, max((end for end in ends if now < end), default=None), ())
+    return Wishes(rejected, max((end for end in ends if now < end), default=None))
 
 
 def _runs(use: WorkloadUse) -> bool:
@@ -254,7 +224,7 @@ def _given(entry: Followed, one: Recommendation, look: _Look) -> Followed:
 def _not_given(entry: Followed, use: WorkloadUse, look: _Look) -> Followed:
     if entry.state == "gone":
         return entry
-    state = look.wishes.state_of(entry.action)
+    state: State = look.wishes.state_of(entry.action)
     if state != "rejected" and _is_judged(entry.action, use, look.asked):
         state = "gone"
     return look.put(entry, state)

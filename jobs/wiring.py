@@ -182,6 +182,7 @@ def sizing_settings(config: Config) -> Sizing:
         asleep=frozenset(sleep.environments if sleep.enabled and not sleep.dry_run else ()),
         zone=zone_of(sleep.timezone),
         zone_name=sleep.timezone,
+        snooze_zone=zone_of(config.jobs.timezone),
     )
 
 

@@ -47,6 +47,7 @@ def recommendation(advised: Recommendation) -> dict[str, Any]:
         "replay": _replay(advised.replay),
         "worth_usd_per_month": number(saving.worth_usd_per_month, USD),
         "plan": advised.plan,
+        "withheld": encodable(advised.withheld) or None,
         "reason": encodable(advised.reason),
         "confidence_reasons": [encodable(reason) for reason in advised.confidence.reasons],
     }

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
-from analyzer.advice import Advice, Recommendation, Refusal, Saving, Savings
+from analyzer.advice import Action, Advice, Recommendation, Refusal, Saving, Savings
 from reports.text import counted, hours, money, sentence
 
 WEEK_H = 168
@@ -65,6 +66,19 @@ CODES = {
 """Why nothing is advised, in a few words; another code stands for itself."""
 
 
+class Changed(Protocol):
+    """Advice as it is given, or as it is remembered."""
+
+    @property
+    def action(self) -> Action: ...
+
+    @property
+    def before(self) -> int | str: ...
+
+    @property
+    def after(self) -> int | str: ...
+
+
 def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None) -> tuple[str, ...]:
     """What all plans free together, then a line a workload with advice, what is worth most first.
 
@@ -80,13 +94,13 @@ def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None)
     return (total(savings), *lines) if savings else tuple(lines)
 
 
-def change(advised: Recommendation) -> str:
+def change(advised: Changed) -> str:
     """The action and what it changes: ``reduce-replicas 4 → 3``."""
     awake = "awake " if advised.action == "sleep-overnight" else ""
     return f"{advised.action} {awake}{advised.before} → {advised.after}"
 
 
-def instead(advised: Recommendation) -> str:
+def instead(advised: Changed) -> str:
     """What the saving has already paid for, of what advice needs in place of what it frees."""
     if advised.action == "smaller-gpu":
         return f"the {advised.after} paid"
@@ -216,13 +230,18 @@ def _rank(one: Recommendation) -> tuple[bool, float, float]:
 
 def _line(name: str, advice: Advice) -> str:
     one = _first(advice)
-    apart = "" if one.plan else ", not in the totals"
+    why = f", {one.withheld}" if one.withheld else ""
+    apart = "" if one.plan else f"{why}, not in the totals"
     said = (
         f"{name}: {change(one)}: {effect(one.saving, instead(one))}"
         f" ({one.confidence.level} confidence{apart}). {sentence(one.reason)}"
     )
-    others = ", ".join(change(other) for other in advice.recommendations if other is not one)
+    others = ", ".join(_other(other) for other in advice.recommendations if other is not one)
     return f"{said} Alternative: {others}." if others else said
+
+
+def _other(one: Recommendation) -> str:
+    return f"{change(one)} ({one.withheld.split()[0]})" if one.withheld else change(one)
 
 
 def _none(refused: Sequence[tuple[Refusal, ...]]) -> str:

@@ -35,8 +35,10 @@ _TRIALS = (
 """The columns of a replay, each heading in two lines so that a table fits a narrow screen."""
 
 
-def explain(story: Story, analysis: Analysis, console: Console) -> None:
-    """Writes the story to ``console``."""
+def explain(
+    story: Story, analysis: Analysis, console: Console, became: Section | None = None
+) -> None:
+    """Writes the story to ``console``; ``became`` is what the ledger knows of its advice."""
     from rich.text import Text  # noqa: PLC0415
 
     key = story.use.workload.key
@@ -44,14 +46,14 @@ def explain(story: Story, analysis: Analysis, console: Console) -> None:
     console.print(Text(visible(head), "bold"), soft_wrap=True)
     for line in (period(analysis), price_basis(analysis)):
         console.print(Text(visible(line)), soft_wrap=not console.is_terminal)
-    for part in parts(story):
+    for part in parts(story, became):
         console.print()
         console.print(Text(visible(part.title), "bold"), soft_wrap=not console.is_terminal)
         for line in part.lines:
             _show(console, line)
 
 
-def parts(story: Story) -> list[Section]:
+def parts(story: Story, became: Section | None = None) -> list[Section]:
     """Everything there is to say, in the order in which a person who doubts would ask. Lines that
     begin with a space are rows of a table."""
     use = story.use
@@ -66,6 +68,7 @@ def parts(story: Story) -> list[Section]:
     if not use.advice.recommendations:
         asked = "no rule advises anything" if use.advice.refusals else "no rule was asked"
         made.append(Section("Recommendation", (f"None: {asked}.",)))
+    made += [became] if became else []
     made.append(Section("Not advised", _refused(use.advice.refusals)))
     made.append(Section("Thresholds that decided", _thresholds(story)))
     return [part for part in made if part.lines]
@@ -119,7 +122,8 @@ def _figures(use: WorkloadUse) -> tuple[str, ...]:
 
 
 def _recommended(one: Recommendation) -> Section:
-    role = "the plan" if one.plan else "an alternative, not in the totals"
+    role = f"{one.withheld or 'an alternative'}, not in the totals"
+    role = "the plan" if one.plan else role
     saving = one.saving
     lines = [
         sentence(one.reason),

@@ -25,6 +25,7 @@ from analyzer.sizing.sleep_overnight import sleep_overnight
 from analyzer.sizing.smaller_gpu import smaller_gpu
 from analyzer.sizing.use_spot import use_spot
 from analyzer.sleep.annotations import AWAKE, EXCLUDE, has_memory
+from analyzer.wishes import Wishes, wishes
 
 Answer = Recommendation | Refusal
 
@@ -39,7 +40,8 @@ _FIRST: tuple[Action, ...] = ("add-replicas", "remove")
 class Sizing:
     """What advice needs of the configuration. ``itl_p95`` is the objective for the time between
     tokens (zero: none), ``asleep`` the environments that the schedule puts to sleep already,
-    ``zone`` where people's nights are, by its IANA name too."""
+    ``zone`` where people's nights are, by its IANA name too, ``snooze_zone`` that of snooze dates
+    without an offset."""
 
     config: SizingConfig = field(default_factory=SizingConfig)
     prices: PriceBook = field(default_factory=PriceBook)
@@ -48,6 +50,7 @@ class Sizing:
     asleep: frozenset[str] = frozenset()
     zone: tzinfo = UTC
     zone_name: str = "UTC"
+    snooze_zone: tzinfo = UTC
 
 
 def advised(snapshot: Snapshot, analysis: Analysis, settings: Sizing) -> Analysis:
@@ -56,9 +59,12 @@ def advised(snapshot: Snapshot, analysis: Analysis, settings: Sizing) -> Analysi
     bill = Bill(snapshot, settings.prices)
     said = {case.key: _asked(case, settings) for case in cases}
     shared = share_gpu(cases, settings.config.share_gpu) if _is_asked("share-gpu", settings) else {}
-    by_key = {case.key: case for case in cases}
+    by_key = {
+        case.key: (case, wishes(case.figures.workload, snapshot.taken_at, settings.snooze_zone))
+        for case in cases
+    }
     plans: dict[WorkloadKey, list[Plan]] = {
-        key: [_plan(by_key[key], one) for one in answers if isinstance(one, Recommendation)]
+        key: [_plan(*by_key[key], one) for one in answers if isinstance(one, Recommendation)]
         for key, answers in said.items()
     }
     plans = {
@@ -70,7 +76,11 @@ def advised(snapshot: Snapshot, analysis: Analysis, settings: Sizing) -> Analysi
         priced = bill.shared(group)
         others = [chosen.get(plan.key) for plan in group]
         wins = sum(map(_value, priced)) > sum(_value(one) for one in others if one)
-        fixed = any(one is not None and one.advice.action in _FIRST for one in others)
+        fixed = any(one is not None and one.advice.action in _FIRST for one in others) or any(
+            # GPUs are freed by all of a group or by none.
+            plan.advice.withheld
+            for plan in group
+        )
         for plan in priced:
             plans[plan.key].append(plan)
             if wins and not fixed:
@@ -152,8 +162,9 @@ def _asked(case: Case, settings: Sizing) -> list[Answer]:
     return [rule() for name, rule in rules.items() if name in config.rules]
 
 
-def _plan(case: Case, advice: Recommendation) -> Plan:
+def _plan(case: Case, wished: Wishes, advice: Recommendation) -> Plan:
     """``advice`` with what it needs instead of what the workload has."""
+    advice = replace(advice, withheld=wished.withheld(advice.action))
     saving, usd = advice.saving, case.usd_per_gpu_hour
     if advice.action == "sleep-overnight":
         held = case.gpu_hours_per_week
@@ -166,6 +177,8 @@ def _plan(case: Case, advice: Recommendation) -> Plan:
 
 
 def _best(plans: Sequence[Plan]) -> Plan | None:
+    """What to plan, None where people withhold everything."""
+    plans = [plan for plan in plans if not plan.advice.withheld]
     for action in _FIRST:
         for plan in plans:
             if plan.advice.action == action:
@@ -184,14 +197,14 @@ def _value(plan: Plan) -> float:
 
 
 def _groups(
-    shared: Mapping[WorkloadKey, Answer], cases: Mapping[WorkloadKey, Case]
+    shared: Mapping[WorkloadKey, Answer], cases: Mapping[WorkloadKey, tuple[Case, Wishes]]
 ) -> list[list[Plan]]:
     """The plans of workloads that are to share GPUs, one list a group."""
     groups: dict[object, list[Plan]] = defaultdict(list)
     for key, answer in shared.items():
         if isinstance(answer, Recommendation):
             group = key.cluster, answer.evidence.get("group")
-            groups[group].append(_plan(cases[key], answer))
+            groups[group].append(_plan(*cases[key], answer))
     return [groups[name] for name in sorted(groups, key=str)]
 
 
@@ -201,7 +214,7 @@ def _one(shared: Mapping[WorkloadKey, Answer], key: WorkloadKey) -> list[Answer]
 
 def _advice(plans: Sequence[Plan], chosen: Plan | None, answers: Sequence[Answer]) -> Advice:
     others = [plan for plan in plans if plan is not chosen]
-    others.sort(key=_rank, reverse=True)
+    others.sort(key=lambda plan: (not plan.advice.withheld, _rank(plan)), reverse=True)
     first = [replace(chosen.advice, plan=True)] if chosen else []
     return Advice(
         (*first, *(plan.advice for plan in others)),

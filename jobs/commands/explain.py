@@ -25,7 +25,7 @@ from jobs.commands.options import (
 )
 from jobs.context import App
 from jobs.sleeping.select import is_kind
-from jobs.story import story_of
+from jobs.story import became_of, story_of
 from reports.charts import FORMS, Form, chart
 from reports.digest import Names
 from reports.explain import explain
@@ -86,7 +86,7 @@ def command(
     if form == "json":
         write_out(workload_json(story.use))
     else:
-        explain(story, analysis, console())
+        explain(story, analysis, console(), became_of(app, analysis, key))
     check_failed(snapshot)
 
 

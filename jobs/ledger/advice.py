@@ -10,6 +10,7 @@ from sqlalchemy import and_, delete, insert, select
 
 from analyzer.advice import Saving
 from analyzer.followed import Accepted, Followed
+from analyzer.model import WorkloadKey
 from jobs.ledger.database import Database
 from jobs.ledger.rows import key_of
 from jobs.ledger.runs import Run, check_held
@@ -26,6 +27,18 @@ class SqlAdvice:
         """Every entry, as of the last time; by workload, action and age."""
         with self._database.reading() as connection:
             found = [_entry(one) for one in connection.execute(select(ADVICE))]
+        return sorted(found, key=lambda one: one.identity)
+
+    def entries_of(self, key: WorkloadKey) -> list[Followed]:
+        """The entries of one workload, by action and age."""
+        where = and_(
+            ADVICE.c.cluster == key.cluster,
+            ADVICE.c.namespace == key.namespace,
+            ADVICE.c.kind == key.kind,
+            ADVICE.c.name == key.name,
+        )
+        with self._database.reading() as connection:
+            found = [_entry(one) for one in connection.execute(select(ADVICE).where(where))]
         return sorted(found, key=lambda one: one.identity)
 
     def set_entries(self, entries: Sequence[Followed], run: Run | None = None) -> None:

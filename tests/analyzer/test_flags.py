@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analyzer.analysis import WorkloadUse
-from analyzer.flags import SNOOZE_UNTIL, Flag, Followed, follow
+from analyzer.flags import Flag, Followed, follow
+from analyzer.wishes import SNOOZE_UNTIL
 from tests.builders import NOW, analysis, key, verdict, window, workload_use
 
 DAY = timedelta(days=1)

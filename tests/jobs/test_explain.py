@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -12,8 +13,11 @@ from analyzer.analysis import Analysis
 from analyzer.collect import recording
 from analyzer.errors import UsageError
 from jobs.commands.explain import chosen
+from jobs.ledger.advice import SqlAdvice
+from jobs.ledger.database import open_database
 from reports.export import schema
 from tests.builders import analysis, gpu_use, key, snapshot, workload, workload_use
+from tests.jobs.ledger.test_advice import entry
 from tests.jobs.test_cli import failed, run
 
 
@@ -76,6 +80,47 @@ class TestCommand:
         self, recorded: Path, arguments: tuple[str, ...], code: int, said: str
     ) -> None:
         assert said in failed(run("explain", *arguments, "--recording", recorded), code)
+
+
+def configured(folder: Path) -> tuple[Path, Path]:
+    """A configuration file, and where its ledger is."""
+    path, ledger = folder / "config.toml", folder / "state" / "ledger.db"
+    path.write_text(f'[ledger]\nfile = "{ledger}"\n')
+    return path, ledger
+
+
+class TestLedger:
+    def test_it_says_what_became_of_the_advice_of_this_workload_alone(
+        self, recorded: Path, tmp_path: Path
+    ) -> None:
+        path, ledger = configured(tmp_path)
+        database = open_database(f"sqlite:///{ledger}")
+        mine = replace(entry("rerank", state="rejected"), key=key("rerank", "search"))
+        SqlAdvice(database).set_entries([mine, entry("chat-production")])
+        database.close()
+        done = run("--config", path, "explain", "search/rerank", "--recording", recorded)
+        assert done.stdout.count("What became of it\n") == 1
+        assert "  reduce-replicas 8 → 4: rejected since " in done.stdout
+        assert done.stdout.count("- predicted: ") == 1
+        other = ("sts/chat-production", "--recording", recorded)
+        assert "What became" not in run("--config", path, "explain", *other).stdout
+
+    def test_no_ledger_is_made(self, recorded: Path, tmp_path: Path) -> None:
+        path, ledger = configured(tmp_path)
+        done = run("--config", path, "explain", "rerank", "--recording", recorded)
+        assert done.returncode == 4
+        assert "What became" not in done.stdout
+        assert not ledger.parent.exists()
+
+    def test_a_ledger_that_cannot_be_read_is_one_line(self, recorded: Path, tmp_path: Path) -> None:
+        path, ledger = configured(tmp_path)
+        ledger.parent.mkdir()
+        ledger.write_bytes(b"this is no database" * 100)
+        done = run("--config", path, "explain", "rerank", "--recording", recorded)
+        assert done.returncode == 4
+        [line] = [one for one in done.stdout.splitlines() if "the ledger could not be read" in one]
+        assert line.endswith("file is not a database")
+        assert "Thresholds that decided" in done.stdout
 
 
 def fleet() -> Analysis:

@@ -63,6 +63,7 @@ RECOMMENDATION = st.builds(
     st.dictionaries(TEXT, FACT, max_size=3),
     REPLAY,
     st.booleans(),
+    st.sampled_from(("", "rejected by gpu-thrift.io/reject", "snoozed until then")),
 )
 REFUSAL = st.builds(Refusal, st.sampled_from(get_args(Action)), TEXT, TEXT, REPLAY)
 SAVINGS = st.none() | st.builds(
@@ -116,6 +117,7 @@ def test_a_recommendation_is_told_whole():
         },
         "worth_usd_per_month": 40179.2,
         "plan": True,
+        "withheld": None,
         "reason": "3 would have carried 160 h of load; 2 would not: p95 of KV-cache use 82%",
         "confidence_reasons": [
             "99.0% of its time measured (high)",
@@ -366,3 +368,15 @@ def test_a_total_without_end_is_null():
     assert "GPUs freed have no known price" in pipe(
         replace(made, workloads=(workload_use(advice=Advice((recommendation(),))),))
     )
+
+
+def test_what_people_withhold_is_named_and_no_alternative_to_choose():
+    no = "rejected by gpu-thrift.io/reject"
+    spot = recommendation(action="use-spot", before="on-demand", after="spot")
+    fewer = recommendation(plan=False, withheld=no)
+    [_, line] = advice_lines([("chat", Advice((spot, fewer)))], Savings(0.0, 0.0, 0.0, 0))
+    assert line.endswith(" Alternative: reduce-replicas 8 → 4 (rejected).")
+    [_, line] = advice_lines([("chat", Advice((fewer,)))], Savings(0.0, 0.0, 0.0, 0))
+    assert f" confidence, {no}, not in the totals)." in line
+    made = document(analysis(workload_use(advice=Advice((spot, fewer)))))["workloads"][0]
+    assert [one["withheld"] for one in made["recommendations"]] == [None, no]

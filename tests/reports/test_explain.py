@@ -70,6 +70,15 @@ def test_the_plan_comes_first_whatever_the_order():
     )
 
 
+def test_what_people_withhold_says_so():
+    one = recommendation(plan=False, withheld="snoozed until 2026-12-24 00:00 UTC")
+    titles = [part.title for part in parts(story(workload_use(advice=Advice((one,)))))]
+    assert (
+        "Recommendation: reduce-replicas 8 → 4"
+        " (snoozed until 2026-12-24 00:00 UTC, not in the totals)"
+    ) in titles
+
+
 def test_without_the_kubernetes_api_the_bill_is_not_known_and_why():
     use = workload_use(advice=Advice((recommendation(saving=Saving(336, 1175.3)),)))
     found = lines(story(use), "Recommendation")

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from analyzer.analysis import Analysis
-from analyzer.flags import SNOOZE_UNTIL
 from analyzer.followed import Followed, follow
 from analyzer.history import UsedHour
 from analyzer.model import WorkloadKey
 from analyzer.realised import realise, spans
+from analyzer.wishes import SNOOZE_UNTIL
 from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.runs import Run
 from jobs.ledger.usage import SqlUsage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from analyzer.advice import Advice, Recommendation
 from analyzer.analysis import Analysis
 from analyzer.config import Config
+from analyzer.config.jobs import JobsConfig
 from analyzer.config.sizing import SizingConfig
 from analyzer.model import (
     Cache,
@@ -24,7 +26,7 @@ from analyzer.model import (
 )
 from analyzer.sizing.advise import Sizing, advised
 from analyzer.usage import analyse
-from jobs.wiring import decide_settings
+from jobs.wiring import decide_settings, sizing_settings
 from tests import builders
 from tests.analyzer.sizing.loads import A100, served
 
@@ -229,5 +231,68 @@ def test_a_group_shares_when_that_is_worth_more_than_what_each_could_do() -> Non
 
 def test_no_workload_no_savings() -> None:
     found = asked(builders.snapshot(SPAN))
+    assert found.savings is not None
+    assert found.savings.gpu_hours_per_week == 0
+
+
+def wishing(one: Workload, **said: str) -> Workload:
+    """The workload with these annotations of gpu-thrift."""
+    return replace(
+        one, annotations={f"gpu-thrift.io/{k.replace('_', '-')}": v for k, v in said.items()}
+    )
+
+
+@pytest.mark.parametrize("text", ["use-spot", "Use-Spot, remove"])
+def test_what_is_rejected_is_never_the_plan_and_the_next_best_is(text: str) -> None:
+    found = asked(fleet(workloads=(CHAT, IDLE, wishing(DEV, reject=text))))
+    assert [(r.action, r.plan, r.withheld) for r in of(found, "try-dev").recommendations] == [
+        ("sleep-overnight", True, ""),
+        ("use-spot", False, "rejected by gpu-thrift.io/reject"),
+    ]
+    rules = SizingConfig(rules=("reduce-replicas", "remove", "sleep-overnight"))
+    assert found.savings == asked(fleet(), config=rules).savings
+
+
+def test_what_is_rejected_altogether_is_in_no_total() -> None:
+    both = (wishing(CHAT, reject="ALL"), IDLE, wishing(DEV, reject="all"))
+    found = asked(fleet(workloads=both))
+    assert of(found, "chat-production").plan is None
+    assert of(found, "try-dev").plan is None
+    assert found.savings is not None
+    assert found.savings.gpu_hours_per_week == pytest.approx(2 * 168), "the idle one's"
+
+
+def test_a_snooze_withholds_everything_until_its_time() -> None:
+    """It is 12:00 UTC: 13:00 is still to come there, and over two hours to the east."""
+    end = SPAN.end
+    snoozed = wishing(IDLE, snooze_until=f"{end:%Y-%m-%d}T13:00")
+    whole = fleet(workloads=(CHAT, snoozed, DEV), taken_at=end.replace(hour=12, minute=0))
+    zone = timezone(timedelta(hours=2))
+    assert of(asked(whole), "old-production").plan is None
+    [one] = of(asked(whole), "old-production").recommendations
+    assert one.withheld == f"snoozed until {end:%Y-%m-%d} 13:00 UTC"
+    assert plan(asked(whole, snooze_zone=zone), "old-production").withheld == ""
+
+
+def test_snooze_dates_are_of_the_same_zone_as_those_of_flags() -> None:
+    made = sizing_settings(replace(Config(), jobs=JobsConfig(timezone="Asia/Kathmandu")))
+    assert (str(made.snooze_zone), made.zone_name) == ("Asia/Kathmandu", "UTC")
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_group_of_which_one_will_not_share_is_no_plan(who: int) -> None:
+    parts = [small("one-production", True), small("two-production", False)]
+    workloads = [p[0] for p in parts]
+    workloads[who] = wishing(workloads[who], reject="share-gpu")
+    whole = builders.snapshot(
+        SPAN,
+        workloads=tuple(workloads),
+        use=tuple(p[1] for p in parts),
+        serving=tuple(p[2] for p in parts),
+    )
+    found = asked(whole, config=SizingConfig(rules=("share-gpu",)))
+    told = [of(found, p[0].key.name).recommendations for p in parts]
+    assert [(one.action, one.plan) for [one] in told] == [("share-gpu", False)] * 2
+    assert [bool(one.withheld) for [one] in told] == [who == 0, who == 1]
     assert found.savings is not None
     assert found.savings.gpu_hours_per_week == 0

@@ -17,10 +17,9 @@ from analyzer.advice import Advice, Recommendation
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.config import load
 from analyzer.errors import PartlyDone
-from analyzer.flags import SNOOZE_UNTIL
-from analyzer.followed import REJECT
 from analyzer.history import UsedBy, UsedHour
 from analyzer.model import Window
+from analyzer.wishes import REJECT, SNOOZE_UNTIL
 from jobs.breaker import Breakers
 from jobs.daemon.periods import Period
 from jobs.daemon.runner import Turn
