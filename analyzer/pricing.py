@@ -150,6 +150,20 @@ CATALOGUE: tuple[Gpu, ...] = (
     Gpu("A30", 24, 24576, 933, r"\ba30\b", mig_slices=4),
 )
 
+_VENDORS = {
+    price.source for gpu in CATALOGUE for price in (gpu.on_demand, gpu.spot) if price is not None
+}
+
+
+def comparable(one: Price, other: Price) -> bool:
+    """Whether two prices may be held against each other. The catalogue's are of several vendors:
+    only those of the same one tell a difference. A configured price is meant to stand beside
+    any."""
+    if one.source not in _VENDORS or other.source not in _VENDORS:
+        return True
+    return one.source.partition(" ")[0] == other.source.partition(" ")[0]
+
+
 _MAKER = re.compile(r"\b(nvidia|amd|instinct|geforce)\b")
 _SUFFIX = re.compile(r"-MIG-.*$|-SHARED$", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_\-]+")

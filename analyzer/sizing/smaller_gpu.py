@@ -9,7 +9,7 @@ from typing import Final
 from analyzer.advice import Fact, Recommendation, Refusal, Saving
 from analyzer.config.sizing import SmallerGpuConfig
 from analyzer.model import NodeClass
-from analyzer.pricing import CATALOGUE, Gpu, Price, find_gpu
+from analyzer.pricing import CATALOGUE, Gpu, Price, comparable, find_gpu
 from analyzer.sizing import confidence
 from analyzer.sizing.case import Case
 from analyzer.sizing.demand import Demand
@@ -109,28 +109,16 @@ def _need(
 def _offers(case: Case, model: Known, config: SmallerGpuConfig, need: _Need) -> Iterator[_Choice]:
     is_amd = case.node_class.gpu_model in _AMD
     wanted = {gpu.name for name in config.gpus if (gpu := find_gpu(name)) is not None}
+    now = case.prices.quote(case.node_class)
     for gpu in CATALOGUE:
         if (gpu.name in _AMD) is not is_amd or (config.gpus and gpu.name not in wanted):
             continue
         quote = case.prices.quote(NodeClass(gpu.name, spot=case.node_class.spot))
-        if quote is None or not _is_comparable(case, quote.price):
+        if quote is None or (now is not None and not comparable(now.price, quote.price)):
             continue
         for count in _counts(model):
             if model.setup.weights not in _LACKING.get(gpu.name, ()):
                 yield _choice(model, gpu, count, quote.price, need)
-
-
-def _is_comparable(case: Case, price: Price) -> bool:
-    """Catalogue prices are of several vendors: only those of the same one tell a difference
-    between GPUs. A configured price is meant to stand beside any."""
-    now = case.prices.quote(case.node_class)
-    vendors = {p.source for gpu in CATALOGUE for p in (gpu.on_demand, gpu.spot) if p is not None}
-    return (
-        now is None
-        or now.price.source not in vendors
-        or price.source not in vendors
-        or (price.source == now.price.source)
-    )
 
 
 def _counts(model: Known) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from analyzer.advice import Fact, Recommendation, Refusal, Saving
 from analyzer.config.sizing import UseSpotConfig
-from analyzer.pricing import Price
+from analyzer.pricing import Price, comparable
 from analyzer.sizing import confidence
 from analyzer.sizing.case import STEP_H, WEEK_H, Case
 from analyzer.sizing.money import per_month, sound
@@ -57,8 +57,7 @@ def use_spot(case: Case, config: UseSpotConfig) -> Recommendation | Refusal:
 
 def _vendors(now: Price, spot: Price) -> str:
     """Names both where they are not one vendor's: the catalogue has spot prices of few."""
-    one, other = (price.source.partition(" ")[0] for price in (now, spot))
-    return "" if one == other else f" (prices of {now.source} and {spot.source})"
+    return "" if comparable(now, spot) else f" (prices of {now.source} and {spot.source})"
 
 
 def _unfit(case: Case, config: UseSpotConfig) -> Refusal | None:
