@@ -91,7 +91,13 @@ def advice_lines(advised: Sequence[tuple[str, Advice]], savings: Savings | None)
         return (_none(refused),) if refused else ()
     found.sort(key=lambda one: _rank(_first(one[1])))
     lines = [_line(name, advice) for name, advice in found]
-    return (total(savings), *lines) if savings else tuple(lines)
+    if savings is None:
+        return tuple(lines)
+    # Plans together may free a node that none of them frees alone.
+    alone = (
+        "" if savings.nodes_freed is None or len(lines) < 2 else " Each line below counts alone."
+    )
+    return (f"{total(savings)}{alone}", *lines)
 
 
 def change(advised: Changed) -> str:
