@@ -314,3 +314,28 @@ def test_two_weeks_that_are_alike_deserve_more_confidence() -> None:
         assert isinstance(found, Recommendation)
         assert any(expected in reason for reason in found.confidence.reasons), found.confidence
     assert found.confidence.level == "low"
+
+
+def test_time_on_two_gpu_models_at_once_says_nothing_of_one() -> None:
+    early = np.arange(SPAN.steps) < 864
+    use = [
+        builders.gpu_use(allocated=4.0, work=0.4, node=builders.node_class(A100), span=SPAN),
+        builders.gpu_use(
+            allocated=np.where(early, 2.0, 0.0), work=0.0, node=builders.node_class("L4"), span=SPAN
+        ),
+    ]
+    found = refused(use=use)
+    assert found.code == "short-history"
+    assert "96.0 h on the GPU model it has now" in found.reason
+
+
+def test_what_was_given_up_already_is_not_freed_again() -> None:
+    """Four until an hour ago, three now: two would do, which frees one, not two."""
+    held = np.full(SPAN.steps, 4.0)
+    held[-12:] = 3.0
+    use = [
+        builders.gpu_use(allocated=held, work=held / 10, node=builders.node_class(A100), span=SPAN)
+    ]
+    found = advised(served(speaking=held), replicas=3, use=use)
+    assert (found.before, found.after) == (3, 2)
+    assert found.saving.gpu_hours_per_week == pytest.approx(168)

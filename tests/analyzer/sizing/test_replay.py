@@ -267,3 +267,11 @@ def test_noise_in_one_of_them_alone_tells_nothing() -> None:
     assert pace is not None
     assert not pace.told
     assert pace.each_s == 0
+
+
+def test_noise_in_both_of_them_that_goes_its_own_way_tells_nothing() -> None:
+    rng = np.random.default_rng(5)
+    noisy, tokens = (1 + rng.normal(0, 0.1, SPAN.steps) for _ in range(2))
+    pace = pace_of(demand(running=40 * noisy, generated=180_000 * tokens))
+    assert pace is not None
+    assert not pace.told
