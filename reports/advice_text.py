@@ -19,6 +19,9 @@ WEEK_H = 168
 NO_API = "the Kubernetes API was not read"
 """Why nobody knows which nodes could leave."""
 
+_NOT_ALL = "not every cluster's Kubernetes API was read"
+"""The same of all clusters with plans: a part of the bill is not the bill."""
+
 CODES = {
     "short-history": "too short a history",
     "no-gpu-metrics": "no GPU metrics",
@@ -191,10 +194,10 @@ def _total_bill(savings: Savings) -> str:
     usd, nodes, bound = savings.usd_per_month, savings.nodes_freed, savings.nodes_bound
     if usd is None or not math.isfinite(usd):
         if nodes is None:
-            return f"how much the bill falls is not known: {NO_API}"
+            return f"how much the bill falls is not known: {_NOT_ALL}"
         said = f"{_leaving(nodes)}, what that saves is not known"
     elif nodes is None:
-        return f"{_falls(usd)}; how much more with fewer nodes is not known: {NO_API}"
+        return f"{_falls(usd)}; how much more with fewer nodes is not known: {_NOT_ALL}"
     else:
         said = f"{_falls(usd)}, {'as' if nodes or usd <= 0 else 'though'} {_leaving(nodes)}"
     nightly = savings.nodes_freed_at_night

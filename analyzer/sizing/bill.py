@@ -107,18 +107,18 @@ class Bill:
             added_gpu_hours_per_week=-sum(saving.gpu_hours_per_week for saving in more),
             added_usd_per_month=_less(0.0, _sum(saving.worth_usd_per_month for saving in more)),
         )
-        if not self._known:
+        # Of clusters of which one was not read, a part of the bill is not the bill.
+        if not self._known or any(plan.key.cluster not in self._known for plan in less):
             return found
-        movable = [plan for plan in less if plan.key.cluster in self._known]
-        lasting = [plan for plan in movable if not plan.is_nightly]
-        nights = [plan for plan in movable if plan.is_nightly]
+        lasting = [plan for plan in less if not plan.is_nightly]
+        nights = [plan for plan in less if plan.is_nightly]
         for_good = self._packing.leaving(self._removed(lasting))
         at_night = self._nightly(lasting, nights, for_good)
         part = sum(plan.asleep for plan in nights) / len(nights) if nights else 0.0
         usd = _sum([self._worth(for_good.nodes, 1.0), self._worth(at_night, part)])
         return replace(
             found,
-            usd_per_month=_less(usd, _sum(plan.instead_usd for plan in movable)),
+            usd_per_month=_less(usd, _sum(plan.instead_usd for plan in less)),
             nodes_freed=len(for_good.nodes),
             nodes_bound=max(for_good.bound_of_more, 0),
             nodes_freed_at_night=len(at_night),

@@ -25,6 +25,7 @@ HEARD = 0.9
 CERTAINTY = 0.98
 """With which it is told how far the coming days may go."""
 _SURGE = 2.0
+"""Most that is expected: three days tell no more of a tail."""
 _NOTHING = 1e-3
 _APART = 0.3
 """Of the excess of the fullest replica's highest sample, how much its five-minute mean holds when
@@ -44,9 +45,9 @@ class Demand:
 
     ``at`` is the step's index in the window, ``replicas`` how many served. ``kv`` and ``kv_peak``
     (0-1, the fullest replica: mean and highest), ``level`` (0-1) the part of ``kv`` that its share
-    of the load explains, ``running`` and ``waiting`` (requests of all
-    replicas), ``queue`` the most that waited. ``generated`` tokens and ``finished`` requests of
-    all replicas, ``busy`` the share of its GPU time with work; NaN where not told.
+    of the load explains, ``running`` and ``waiting`` (requests of all replicas), ``queue`` the
+    most that waited. ``generated`` tokens and ``finished`` requests of all replicas, ``busy`` the
+    share of its GPU time with work; NaN where not told.
     ``steps`` is how many steps it held GPUs, ``gaps`` and ``zeros`` of them prove nothing, and
     ``span`` is how many lie between the first and the last, both included.
     """
@@ -111,7 +112,7 @@ class Demand:
         The loads of the highest days are taken to follow a power law whose exponent is read from
         the first and the third of them (Hill's estimator); this is the level that as many days
         again stay below with the probability ``certainty`` (0-1; 0 expects nothing beyond what was
-        seen). 1 with fewer than three days, and at most 2: three days tell no more of a tail.
+        seen). 1 with fewer than three days, and at most 2.
         """
         load = self.replicas * self.level
         days = self.at // _DAY_STEPS

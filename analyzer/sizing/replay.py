@@ -124,7 +124,7 @@ class _Stage:
         were, those that did."""
         demand = self.demand
         seen = demand.waiting / np.maximum(demand.waiting + demand.running, 1e-9)
-        return np.where(np.abs(share - 1) < 1e-6, np.minimum(seen, waits + seen), waits)
+        return np.where(np.abs(share - 1) < 1e-6, seen, waits)
 
     def _crowd(self, grown: Floats, count: int) -> tuple[Floats, Floats]:
         """How much what chance adds to the fullest replica grows: to its mean of a step, and to

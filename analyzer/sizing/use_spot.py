@@ -12,7 +12,7 @@ from analyzer.config.sizing import UseSpotConfig
 from analyzer.pricing import Price, comparable
 from analyzer.sizing import confidence
 from analyzer.sizing.case import STEP_H, WEEK_H, Case
-from analyzer.sizing.money import per_month, sound
+from analyzer.sizing.money import per_month
 
 ACTION: Final = "use-spot"
 
@@ -72,17 +72,17 @@ def _unfit(case: Case, config: UseSpotConfig) -> Refusal | None:
 
 
 def _prices(case: Case) -> tuple[Price, Price] | Refusal:
-    """What a GPU-hour costs now and on spot, both numbers that can be prices."""
+    """What a GPU-hour costs now and on spot."""
     node = case.node_class
     model = node.gpu_model or "a GPU of unknown model"
     quote, other = case.prices.quote(node), case.prices.quote(replace(node, spot=True))
-    if other is None or other.note or sound(other.price.usd_per_gpu_hour) is None:
+    if other is None or other.note:
         reason = (
             f"no spot price for {model}: set spot under [[pricing.prices]], "
             "or spot_discount under [pricing]"
         )
         return Refusal(ACTION, "no-spot-price", reason)
-    if quote is None or sound(quote.price.usd_per_gpu_hour) is None:
+    if quote is None:
         reason = f"no price for {model}: set on_demand under [[pricing.prices]]"
         return Refusal(ACTION, "no-price", reason)
     now, spot = quote.price, other.price

@@ -282,13 +282,13 @@ def test_hours_and_bill_can_be_told_apart():
         (
             Savings(2016, 60268.8, None, None),
             "12 GPUs freed are worth $60,269 a month; how much"
-            " the bill falls is not known: the Kubernetes API was not read.",
+            " the bill falls is not known: not every cluster's Kubernetes API was read.",
         ),
         (
             Savings(2016, 60268.8, 1500.0, None),
             "12 GPUs freed are worth $60,269 a month; the bill"
             " falls by $1,500 a month; how much more with fewer nodes is not known:"
-            " the Kubernetes API was not read.",
+            " not every cluster's Kubernetes API was read.",
         ),
         (
             Savings(84, None, None, 0, 3),

@@ -239,7 +239,4 @@ def test_nodes_of_one_cluster_say_nothing_of_another() -> None:
     assert savings[1].usd_per_month is None
     assert found.savings is not None
     assert found.savings.gpu_hours_per_week == pytest.approx(4 * 168)
-    assert (found.savings.nodes_freed, found.savings.usd_per_month) == (
-        2,
-        pytest.approx(2 * 3.43 * 730),
-    )
+    assert (found.savings.nodes_freed, found.savings.usd_per_month) == (None, None)

@@ -57,3 +57,11 @@ def test_an_unknown_price_makes_the_sum_unknown() -> None:
     moved = replace(plan("a", "smaller-gpu"), instead_usd=None)
     assert weighed.together([moved]).usd_per_month is None
     assert weighed.together([moved]).nodes_freed == 1
+
+
+def test_a_cluster_that_was_not_read_makes_the_sum_unknown() -> None:
+    weighed = bill("n1", pods=[pod("a", "n1", 8)])
+    elsewhere = replace(plan("b", "remove"), key=key("b", "other"))
+    found = weighed.together([plan("a", "remove"), elsewhere])
+    assert (found.nodes_freed, found.usd_per_month) == (None, None)
+    assert found.gpu_hours_per_week == 2 * 168
