@@ -13,10 +13,13 @@ from __future__ import annotations
 import ctypes
 import math
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+from jobs.daemon.leadership import NotLeader
 
 _CLOCK_MONOTONIC = 1
 _TIMER_ABSTIME = 1
@@ -44,11 +47,16 @@ class _Event(ctypes.Structure):
 def fenced(until: float) -> Iterator[None]:
     """Within it the process does not outlive ``until``, a time of ``time.monotonic``.
 
+    Raises ``NotLeader`` when that is over already.
+
     The first process of a container cannot be ended from inside it, and systems other than Linux
     have no such timer: there the question before each change is all there is.
     """
     timer = None if math.isinf(until) else _armed(until)
     try:
+        # A timer that is set when its time is over comes soon, not at once.
+        if time.monotonic() >= until:
+            raise NotLeader("the time in which this process may change anything is over")
         yield
     finally:
         if timer is not None:

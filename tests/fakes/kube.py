@@ -153,12 +153,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # The client went away, or thought better of it: what is not whole is not served.
+            self.close_connection = True
+            return
         request = Request(
             self.command,
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             {name.lower(): value for name, value in self.headers.items()},
-            self.rfile.read(length),
+            body,
         )
         answer = self.standin.serve(request)
         if isinstance(answer, Reply):

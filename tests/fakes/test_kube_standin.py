@@ -324,6 +324,20 @@ def test_patches_that_cannot_be_read_are_refused(api: Caller) -> None:
     assert_status(api.patch(path, {"metadata": {"uid": "e"}}), 422, "Invalid")
 
 
+def test_a_request_that_is_cut_off_changes_nothing(api: Caller) -> None:
+    api.make("Deployment", deployment())
+    path = f"{DEPLOYMENTS}/d"
+    url = api.url + path.replace("{ns}", api.namespace)
+    asked = requests.Request("PATCH", url, {"Content-Type": MERGE}, data=b'{"spec":{"replicas":9}}')
+    prepared = api.session.prepare_request(asked)
+    prepared.headers["Content-Length"] = "99"
+    with pytest.raises(requests.ReadTimeout):
+        api.session.send(prepared, verify=api.session.verify, timeout=0.5)
+    # It is cut off now; what a server makes of it takes no longer than this.
+    time.sleep(0.2)
+    assert api.call("GET", path).body["spec"]["replicas"] == 2
+
+
 def test_a_dry_run_answers_and_changes_nothing(api: Caller) -> None:
     dry = {"dryRun": "All"}
     assert api.call("POST", DEPLOYMENTS, deployment(), query=dry).status == 201

@@ -512,7 +512,8 @@ def test_closing_frees_the_port_the_threads_and_the_files(started: bool) -> None
         server.close()
         server.close()
     wait_until(lambda: threading.active_count() == threads)
-    assert open_files() == files
+    # Others of this process may close theirs at any time.
+    assert open_files() <= files
 
 
 def test_closing_does_not_wait_for_clients() -> None:
@@ -550,8 +551,13 @@ def test_closing_lets_an_answer_end_if_it_does_soon(seconds: float, answered: bo
     slow.holds.set()
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def open_files() -> set[str]:
+    """What is open, each with the kernel's own number for it."""
+    found = set()
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # such as the folder's own
+            found.add(f"{one.name} {one.readlink()}")
+    return found
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -8,6 +8,7 @@ import sys
 
 HEAD = """
 import os, signal, sys, time
+from analyzer.errors import SourceError
 from jobs.daemon.fence import fenced
 """
 
@@ -53,3 +54,17 @@ def test_an_error_within_takes_the_timer_back() -> None:
     )
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "alive\n")
+
+
+def test_nothing_begins_when_the_time_is_over() -> None:
+    process = run(
+        "try:\n"
+        "    with fenced(time.monotonic() - 0.001):\n"
+        "        print('sent', flush=True)\n"
+        "except SourceError:\n"
+        "    pass\n"
+    )
+    out, _ = process.communicate(timeout=30)
+    # Whether the timer or the error was first is not told.
+    assert process.returncode in (0, -signal.SIGKILL)
+    assert out == ""
