@@ -10,7 +10,7 @@ from jobs.ledger.errors import LedgerError
 from jobs.ledger.place import may_exist
 from jobs.wiring import sizing_settings
 from reports.became import became, not_known
-from reports.digest import Section
+from reports.sections import Section
 
 
 def became_of(app: App, analysis: Analysis, key: WorkloadKey) -> Section | None:

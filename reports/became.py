@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analyzer.followed import Accepted, Followed
 from reports.advice_text import bill, change, freed, instead
-from reports.digest import Section
+from reports.sections import Section
 from reports.text import hours, local, money
 
 TITLE = "What became of it"

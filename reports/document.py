@@ -12,8 +12,8 @@ from typing import Any
 
 from analyzer.analysis import Analysis, PoolUse, PriceUsed, Totals, WorkloadUse
 from reports.advice_json import plan_first, recommendation, refusal, savings
-from reports.digest import in_order, oldest_price, price_sources
 from reports.plain import FRACTION, HOURS, RATE, USD, WHOLE, moment, number, text_or_null
+from reports.sections import in_order, oldest_price, price_sources
 from reports.text import encodable
 
 SCHEMA = 1

@@ -15,7 +15,7 @@ from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.sizing.story import Story
 from reports.advice_json import plan_first
 from reports.advice_text import NO_API, bill, change, freed, instead
-from reports.digest import Names, Section, period, price_basis
+from reports.sections import Names, Section, period, price_basis
 from reports.text import UNKNOWN, hours, money, percent, sentence, visible
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from analyzer.analysis import Analysis, WorkloadUse
-from reports.digest import Names, in_order, period, price_basis, sections
+from reports.sections import Names, in_order, period, price_basis, sections
 from reports.text import UNKNOWN, hours, money, percent, visible
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~#@$]|&(?=#?\w+;)|:(?=//)|(?<=www)\.|!(?=\[)", re.IGNORECASE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analyzer.analysis import WorkloadUse
-from reports.digest import Names, is_flagged
+from reports.sections import Names, is_flagged
 from reports.text import UNKNOWN, hours, money, percent, visible
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analyzer.analysis import Analysis
-from reports.digest import Names, Section, in_order, is_flagged, period, price_basis, sections
+from reports.sections import Names, Section, in_order, is_flagged, period, price_basis, sections
 from reports.table import VERDICT_STYLE, Cells, pipe_lines, screen_table
 from reports.text import UNKNOWN, visible
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyzer.analysis import Analysis
-from reports.digest import period, price_basis, sections
 from reports.mrkdwn import escaped
+from reports.sections import period, price_basis, sections
 
 Block = Mapping[str, Any]
 

@@ -27,9 +27,9 @@ from jobs.context import App
 from jobs.sleeping.select import is_kind
 from jobs.story import became_of, story_of
 from reports.charts import FORMS, Form, chart
-from reports.digest import Names
 from reports.explain import explain
 from reports.export import workload_json
+from reports.sections import Names
 from reports.text import visible
 
 _SHOWN = 5

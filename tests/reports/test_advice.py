@@ -26,9 +26,9 @@ from analyzer.advice import (
     Trial,
 )
 from reports.advice_text import advice_lines, bill, effect, freed, instead, total
-from reports.digest import sections
 from reports.export import document, schema, to_csv, to_json
 from reports.markdown import to_markdown
+from reports.sections import sections
 from reports.weekly import weekly_message
 from tests.builders import analysis, recommendation, workload_use
 from tests.reports import advised, fleets
