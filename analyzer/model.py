@@ -121,13 +121,15 @@ class GpuUse:
 class Pool:
     """GPUs of one node class in one cluster: what there was against what was asked for.
 
-    ``present`` and ``allocated`` are GPUs averaged over the step; NaN where nobody said.
+    ``present`` and ``allocated`` are GPUs averaged over the step, ``nodes`` the nodes that had
+    them; NaN where nobody said. ``nodes`` is None where they were not counted.
     """
 
     cluster: str
     node_class: NodeClass
     present: StepArray
     allocated: StepArray
+    nodes: StepArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

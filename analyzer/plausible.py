@@ -74,7 +74,12 @@ def _use(use: GpuUse) -> GpuUse:
 
 
 def _pool(pool: Pool) -> Pool:
-    return replace(pool, present=_known(pool.present), allocated=_known(pool.allocated))
+    return replace(
+        pool,
+        present=_known(pool.present),
+        allocated=_known(pool.allocated),
+        nodes=None if pool.nodes is None else _known(pool.nodes),
+    )
 
 
 def _serving(serving: Serving) -> Serving:

@@ -83,18 +83,19 @@ def pools(
     held_on: dict[str, StepArray] = defaultdict(window.zeros)
     for holding in held:
         held_on[holding.node] += holding.allocated
-    grouped: dict[NodeClass, tuple[StepArray, StepArray]] = {}
+    grouped: dict[NodeClass, tuple[StepArray, StepArray, StepArray]] = {}
     for node, gpus in sorted(offered.items()):
         node_class = classes[node]
         if node_class not in grouped:
-            grouped[node_class] = window.zeros(), window.zeros()
-        total, asked = grouped[node_class]
+            grouped[node_class] = window.zeros(), window.zeros(), window.zeros()
+        total, asked, nodes = grouped[node_class]
         total += gpus
+        nodes += gpus > 0
         # What one node has too little of, another's free GPUs do not make up for.
         asked += np.minimum(held_on[node], gpus)
     return [
-        Pool(read.cluster, node_class, total, asked)
-        for node_class, (total, asked) in sorted(grouped.items())
+        Pool(read.cluster, node_class, total, asked, nodes)
+        for node_class, (total, asked, nodes) in sorted(grouped.items())
         if total.any()
     ]
 

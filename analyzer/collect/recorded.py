@@ -56,11 +56,13 @@ def gpu_use(one: Mapping[str, Any], window: Window) -> GpuUse:
 
 
 def pool(one: Mapping[str, Any], window: Window) -> Pool:
+    nodes = one.get("nodes")  # earlier versions did not count them
     return Pool(
         text(one["cluster"]),
         _node_class(one["node_class"]),
         _array(one["present"], window),
         _array(one["allocated"], window),
+        None if nodes is None else _array(nodes, window),
     )
 
 

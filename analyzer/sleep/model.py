@@ -119,6 +119,37 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Slept:
+    """One sleep, for what it saved. ``until`` is None while it lasts.
+
+    ``ready_at`` is when the workload was ready after it, ``cause`` why that took too long.
+    """
+
+    key: WorkloadKey
+    uid: str
+    since: datetime
+    until: datetime | None
+    gpus: float
+    usd_per_hour: float | None
+    nodes: tuple[str, ...]
+    by: str
+    ready_at: datetime | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """A change that was begun and not made. ``action`` is ``sleep``, ``wake``, ``forget`` or
+    ``keep-awake``, ``result`` ``failed`` or ``skipped``, ``detail`` why."""
+
+    key: WorkloadKey
+    at: datetime
+    action: str
+    result: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A sleep that the ledger has not seen end, or one whose workload is not ready yet.
 

@@ -15,12 +15,11 @@ from analyzer.config.zone import zone_of
 from analyzer.errors import SourceError
 from analyzer.sleep.case import Case
 from analyzer.sleep.decision import decide
-from analyzer.sleep.model import Leave, Row
+from analyzer.sleep.model import Leave, Row, Slept
 from jobs.commands.changing import choice_of, looks, site_options, told
 from jobs.commands.options import console
 from jobs.context import App
 from jobs.ledger.errors import LedgerError
-from jobs.ledger.model import Slept
 from jobs.sites import sites
 from jobs.sleeping.saved import DAYS, saved_of
 from jobs.sleeping.tick import cases

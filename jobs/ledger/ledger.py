@@ -9,10 +9,10 @@ from sqlalchemy import Connection, and_, delete, desc, insert, select, tuple_, u
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Hold
+from analyzer.sleep.model import Hold, Slept
 from jobs.ledger import rows, sleeps
 from jobs.ledger.database import Database, open_database
-from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
+from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
 from jobs.ledger.tables import BASELINES, CHANGES, HOLDS, READY, SLEEPS
 
 KEPT_WAITING = timedelta(days=2)

@@ -86,19 +86,3 @@ class TickState:
     """When the run before this one was."""
     ready_times: Mapping[WorkloadKey, Sequence[float]] = field(default_factory=dict)
     """Seconds from waking to ready, the latest ones of each workload."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slept:
-    """One sleep, for what it saved. ``until`` is None while it lasts."""
-
-    key: WorkloadKey
-    uid: str
-    since: datetime
-    until: datetime | None
-    gpus: float
-    usd_per_hour: float | None
-    nodes: tuple[str, ...]
-    by: str
-    ready_at: datetime | None = None
-    cause: str = ""

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
+from analyzer.sleep.model import Slept
+from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
 
 
 class Ledger(Protocol):

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from analyzer.model import WorkloadKey
-from analyzer.sleep.model import Memory, Row
-from jobs.ledger.model import Change, Slept
+from analyzer.sleep.model import Memory, Row, Slept
+from jobs.ledger.model import Change
 from jobs.ledger.tables import SLEEPS
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Row
-from jobs.ledger.model import Change, Ended, Outcome, Slept, TickState, Waited
+from analyzer.sleep.model import Row, Slept
+from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
 from jobs.ledger.port import Ledger
 
 

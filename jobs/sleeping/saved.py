@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from jobs.ledger.model import Slept
+from analyzer.sleep.model import Slept
 from reports.status import Saved
 
 DAYS = 7
