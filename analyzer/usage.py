@@ -20,7 +20,6 @@ from analyzer.analysis import (
     PoolUse,
     PriceUsed,
     ServingFigures,
-    Totals,
     WorkloadUse,
 )
 from analyzer.environment import Rules, classify, find_label
@@ -38,6 +37,7 @@ from analyzer.model import (
 )
 from analyzer.plausible import plausible
 from analyzer.pricing import PriceBook, Quote
+from analyzer.totals import totals
 from analyzer.verdict import Figures, Thresholds, judge
 
 STEP_H = STEP_S / 3600
@@ -73,7 +73,7 @@ def analyse(snapshot: Snapshot, settings: Settings, now: datetime) -> Analysis:
         clusters=snapshot.clusters,
         workloads=workloads,
         pools=pools,
-        totals=_totals(workloads, pools),
+        totals=totals(workloads, pools),
         prices=_prices_used(quotes),
         notices=(*snapshot.notices, *_price_notices(snapshot, quotes)),
         failed=snapshot.failed,
@@ -244,21 +244,6 @@ def _pool(pool: Pool, quotes: dict[NodeClass, Quote | None]) -> PoolUse:
         present_gpu_hours=float(np.nansum(pool.present, dtype=np.float64)) * STEP_H,
         unallocated_gpu_hours=free_hours,
         unallocated_cost_usd=free_hours * quote.price.usd_per_gpu_hour if quote else None,
-    )
-
-
-def _totals(workloads: Sequence[WorkloadUse], pools: Sequence[PoolUse]) -> Totals:
-    gpu_hours = sum(w.gpu_hours for w in workloads)
-    observed = sum(w.observed_gpu_hours for w in workloads)
-    priced = [p.unallocated_cost_usd for p in pools if p.unallocated_cost_usd is not None]
-    return Totals(
-        gpu_hours=gpu_hours,
-        cost_usd=sum(w.cost_usd for w in workloads if w.cost_usd is not None),
-        idle_cost_usd=sum(w.idle_cost_usd for w in workloads if w.idle_cost_usd is not None),
-        unpriced_gpu_hours=sum(w.gpu_hours for w in workloads if w.cost_usd is None),
-        unallocated_gpu_hours=sum(p.unallocated_gpu_hours for p in pools) if pools else None,
-        unallocated_cost_usd=sum(priced) if priced else None,
-        coverage=min(1.0, observed / gpu_hours) if gpu_hours > 0 else None,
     )
 
 

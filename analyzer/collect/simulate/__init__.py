@@ -13,6 +13,7 @@ from analyzer.collect.simulate.exposition import Exposition, RawSeries, expositi
 from analyzer.collect.simulate.fleet import Fleet
 from analyzer.collect.simulate.memory import MemoryStore, Source
 from analyzer.collect.simulate.objects import FleetObjects
+from analyzer.collect.simulate.sleeping import sleeps
 
 __all__ = [
     "Exposition",
@@ -23,4 +24,5 @@ __all__ = [
     "Source",
     "demo_fleet",
     "exposition",
+    "sleeps",
 ]
