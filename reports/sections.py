@@ -109,7 +109,7 @@ def sections(analysis: Analysis, *, only_flagged: bool = False) -> list[Section]
     """Everything beside the table that a reader has to know, the most urgent first."""
     names = Names(analysis)
     made = [
-        Section("Clusters that could not be read", _failed(analysis), "alert"),
+        Section("Clusters that could not be read", failed_lines(analysis), "alert"),
         _flagged(analysis, names),
         Section("Recommendations", _advice(analysis, names, only_flagged), long=True),
         Section("Totals", _flagged_totals(analysis) if only_flagged else _totals(analysis)),
@@ -117,14 +117,15 @@ def sections(analysis: Analysis, *, only_flagged: bool = False) -> list[Section]
     if not only_flagged:
         made.append(Section("Unallocated GPUs", _pools(analysis, names), long=True))
     made += [
-        Section("Not judged", _unknown(analysis, names, only_flagged), "quiet", long=True),
-        Section("Good to know", _notices(analysis, names), "quiet", long=True),
-        Section("Prices per GPU-hour", _prices(analysis.prices), "quiet"),
+        Section("Not judged", not_judged(analysis, names, only_flagged), "quiet", long=True),
+        Section("Good to know", notice_lines(analysis, names), "quiet", long=True),
+        Section("Prices per GPU-hour", price_lines(analysis.prices), "quiet"),
     ]
     return [section for section in made if section.lines]
 
 
-def _failed(analysis: Analysis) -> tuple[str, ...]:
+def failed_lines(analysis: Analysis) -> tuple[str, ...]:
+    """Clusters that could not be read, each with the reason."""
     lines = [f"{cluster}: {reason}" for cluster, reason in sorted(analysis.failed.items())]
     return (*lines, "No figure here includes them.") if lines else ()
 
@@ -224,7 +225,8 @@ def pool_name(pool: PoolUse) -> str:
     return f"{node.pool} ({text})" if node.pool else text
 
 
-def _unknown(analysis: Analysis, names: Names, only_production: bool) -> tuple[str, ...]:
+def not_judged(analysis: Analysis, names: Names, only_production: bool = False) -> tuple[str, ...]:
+    """Workloads without a verdict, each with the reason."""
     return tuple(
         f"{names.full(use.workload.key)}: {use.verdict.reason}"
         for use in in_order(analysis.workloads)
@@ -233,7 +235,8 @@ def _unknown(analysis: Analysis, names: Names, only_production: bool) -> tuple[s
     )
 
 
-def _notices(analysis: Analysis, names: Names) -> tuple[str, ...]:
+def notice_lines(analysis: Analysis, names: Names) -> tuple[str, ...]:
+    """What has to be known to trust the figures."""
     return tuple(dict.fromkeys(_sentence(notice, names) for notice in analysis.notices))
 
 
@@ -242,7 +245,8 @@ def _sentence(notice: Notice, names: Names) -> str:
     return f"{names.cluster(notice.cluster)}{about}{notice.message}"
 
 
-def _prices(prices: tuple[PriceUsed, ...]) -> tuple[str, ...]:
+def price_lines(prices: tuple[PriceUsed, ...]) -> tuple[str, ...]:
+    """Each price with its source and date."""
     return tuple(dict.fromkeys(_price(price) for price in prices))
 
 

@@ -60,6 +60,14 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd < 100 else f"${usd:,.0f}"
 
 
+def cents(usd: float | None) -> str:
+    """US dollars to the cent, the same in every medium."""
+    if usd is None or not math.isfinite(usd):
+        return UNKNOWN
+    rounded = round(usd, 2)
+    return f"-${-rounded:,.2f}" if rounded < 0 else f"${abs(rounded):,.2f}"
+
+
 def hours(gpu_hours: float | None) -> str:
     """GPU-hours without the unit; one decimal below ten."""
     if gpu_hours is None or not math.isfinite(gpu_hours):
