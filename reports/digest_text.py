@@ -65,9 +65,9 @@ def _bill(advised: Recommendation) -> str:
 
 
 def together(digest: Digest) -> str:
-    """What all advice frees together; empty without any."""
+    """What all advice frees together; empty where there is not more than one."""
     savings = digest.analysis.savings
-    if savings is None or not digest.actions:
+    if savings is None or len(digest.actions) < 2:
         return ""
     worth = (
         "at prices that are not known"
