@@ -46,7 +46,7 @@ def empty() -> Digest:
 
 def one() -> Digest:
     """One workload, half busy, and a ledger that knows of nothing."""
-    chat = make.workload(namespace="llm", pod_labels={"env": "production", "team": "chat"})
+    chat = make.workload(namespace="llm", pod_labels={"environment": "production", "team": "chat"})
     return _made(
         make.snapshot(
             workloads=(chat,),
@@ -109,7 +109,7 @@ def hostile() -> Digest:
         "*bold* _it_ `code` :fire:",
         "@here",
     )
-    labels = {"team": EVIL, "env": "production"}
+    labels = {"team": EVIL, "environment": "production"}
     workloads = tuple(make.workload(name, namespace="<!here>", pod_labels=labels) for name in names)
     use = tuple(make.gpu_use(one.key, work=0.0) for one in workloads)
     slept = tuple(_slept(one.key, 1.0, cause=f"{EVIL} is not there") for one in workloads[:2])
@@ -197,17 +197,18 @@ def _some(span: Window | None = None) -> Snapshot:
     span = span or WEEK
     hour = (np.arange(span.steps) // 12) % 24
     day = np.where((hour >= 8) & (hour < 20), 0.9, 0.3)
-    chat = make.workload("chat", namespace="llm", pod_labels={"env": "production", "team": "chat"})
+    labels = {"environment": "production", "team": "chat"}
+    chat = make.workload("chat", namespace="llm", pod_labels=labels)
     embed = make.workload(
         "embed",
         namespace="search",
-        pod_labels={"env": "production", "team": "search"},
+        pod_labels={"environment": "production", "team": "search"},
         gpus_per_replica=1.0,
     )
     notebook = make.workload(
         "notebook",
         namespace="research",
-        pod_labels={"env": "dev", "team": "research"},
+        pod_labels={"environment": "dev", "team": "research"},
         replicas=1,
         gpus_per_replica=1.0,
     )
@@ -268,7 +269,7 @@ def _followed(key: WorkloadKey) -> Followed:
 
 def _of_many(n: int, rng: np.random.Generator) -> tuple[Workload, GpuUse, Serving | None]:
     environment = ("production", "production", "dev", "staging", "?")[n % 5]
-    labels = {"team": f"team-{n % 5}"} | ({"env": environment} if environment != "?" else {})
+    labels = {"team": f"team-{n % 5}", "environment": environment}
     replicas, gpus = 1 + n % 4, (1.0, 1.0, 2.0, 8.0)[n % 4]
     workload = make.workload(
         f"service-{n:03}-{('chat', 'embed', 'rerank', 'vision', 'eval')[n % 5]}",
@@ -302,6 +303,6 @@ def _night_sleeps(
     return tuple(
         _slept(workload.key, day + 0.75)
         for workload, _, _ in spent
-        if workload.pod_labels.get("env") == "dev"
+        if workload.pod_labels.get("environment") == "dev"
         for day in range(5)
     )
