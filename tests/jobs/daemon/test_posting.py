@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,9 +47,20 @@ class Channel:
 
     messages: list[str] = field(default_factory=list)
     faults: list[Exception | str] = field(default_factory=list)
+    upload_faults: list[Exception] = field(default_factory=list)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
     finds: int = 0
 
-    def post(self, notice: Notice) -> str:
+    def upload(self, notice: Notice) -> Mapping[str, str]:
+        fault = self.upload_faults.pop(0) if self.upload_faults else None
+        if fault is not None:
+            raise fault
+        return {one.name: f"F-{one.name}" for one in notice.pictures}
+
+    def post(self, notice: Notice, files: Mapping[str, str]) -> str:
+        self.files[notice.key] = dict(files)
+        self.threads[notice.key] = notice.thread
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, Exception):
             raise fault
