@@ -30,6 +30,17 @@ class Url:
         return value.rstrip("/")
 
 
+def is_http(text: str) -> bool:
+    """Whether it is a whole http or https address, of whatever path and query."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 (as below)
+
+    try:
+        url = urlsplit(text)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
 def _url_fault(text: str) -> str | None:
     from urllib.parse import urlsplit  # noqa: PLC0415 (costs more than the rest of this module)
 

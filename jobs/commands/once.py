@@ -23,7 +23,7 @@ from jobs.daemon.tasks.reading import Analyse, reading
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
-from jobs.slack import SlackPoster
+from jobs.slack import poster_of
 from jobs.wiring import Choice, chosen_clusters, sources
 from reports.text import counted
 
@@ -58,7 +58,7 @@ def _flag_underused(once: Once) -> None:
     config, now = once.config, once.app.now
     zone = zone_of(config.jobs.timezone)
     period = Period(f"{now.astimezone(zone).date()}", now - DAY, now, now, DAY)
-    telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+    telling = flags.Telling(config.slack.destination, config.analysis.window, zone)
     notices = SqlNotices(once.database)
     try:
         changes = daily.run_once(period, once.analyse, once.database, telling, now)
@@ -99,10 +99,10 @@ def _latest(cadence: Cadence, once: Once) -> Period:
 
 
 def _post(once: Once, notices: SqlNotices) -> None:
-    if not once.config.slack.channel:
-        click.echo("nothing is posted: no channel is configured under [slack]")
+    if not once.config.slack.destination:
+        click.echo("nothing is posted: neither channel nor webhook is configured under [slack]")
         return
-    poster = SlackPoster(once.config.slack)
+    poster = poster_of(once.config)
     arrived = post_waiting(notices, poster, lambda: float("inf"), once.app.clock())
     click.echo(f"{counted(arrived, 'message')} posted")
 

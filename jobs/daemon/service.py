@@ -193,7 +193,7 @@ class Service:
             self._board.remember(runs.latest(ALL))
             # That nothing could be posted is no news once it can be.
             lost = [one for one in self._board.lost() if one.job != POSTING]
-            channel = self._work.config.slack.channel
+            channel = self._work.config.slack.destination
             if channel:
                 # From the ledger, each minute anew: no process has to live to tell it.
                 failed = runs.failed(READING, now - TOLD)

@@ -23,14 +23,14 @@ from jobs.daemon.state import State
 from jobs.daemon.tasks import daily, flags, report, sleep, usage
 from jobs.daemon.tasks.reading import reading
 from jobs.sites import check_schedule, sites
-from jobs.slack import SlackPoster
+from jobs.slack import poster_of
 from jobs.sleeping.survey import Activities
 from jobs.sleeping.tick import Report
 from jobs.sleeping.view import Site
 from jobs.wiring import Choice, sources
 
 POSTING = "post-notices"
-"""Posts what the other jobs have to tell; there only where a channel is configured."""
+"""Posts what the other jobs have to tell; there only where a channel or a webhook is."""
 
 KEPT_NOTICES = timedelta(days=400)
 
@@ -73,7 +73,7 @@ def work(config: Config, around: Surroundings) -> Work:
         run = makers[name]()
         if run is not None:
             jobs[name] = Job(name, cadence, run, latest_only=name == "sleep")
-    if config.slack.channel:
+    if config.slack.destination:
         jobs[POSTING] = Job(POSTING, EveryMinute(), made.posting(), latest_only=True)
     if not jobs:
         raise ConfigError(f"{config.path or 'defaults'}: [jobs] run: no job is left to run")
@@ -146,7 +146,7 @@ class _Maker:
     def flags(self) -> Callable[[Turn], None]:
         config, around = self._config, self._around
         zone = zone_of(config.jobs.timezone)
-        telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+        telling = flags.Telling(config.slack.destination, config.analysis.window, zone)
 
         def run(turn: Turn) -> None:
             database = around.state.open()
@@ -174,7 +174,7 @@ class _Maker:
         slack = self._breaker("slack", "Slack")
         # A token that is not good any more is for a person to mend, who has to hear of it.
         slack.tells = (ConfigError, Denied, BadAnswer)
-        poster = SlackPoster(self._config.slack, slack)
+        poster = poster_of(self._config, slack)
 
         def run(turn: Turn) -> None:
             notices = around.state.notices()

@@ -47,7 +47,7 @@ class Made:
 def publishing_of(config: Config) -> Publishing:
     folder = config.web.folder
     assert folder is not None  # noqa: S101 - load() fills it in
-    return Publishing(folder, config.slack.channel)
+    return Publishing(folder, config.slack.destination)
 
 
 def run_once(
