@@ -9,6 +9,7 @@ from pathlib import Path
 from analyzer.config.kinds import Choice, Choices, Duration, Text, Whole
 from analyzer.config.moments import Daily, Weekly, WeekTime
 from analyzer.config.reader import Section, about
+from analyzer.config.url import Url
 from analyzer.config.zone import Zone
 
 JOBS = ("sleep", "flag-underused", "weekly-report", "record-usage")
@@ -123,6 +124,13 @@ class WebConfig(Section):
     )
     port: int = field(
         default=9470, metadata=about(Whole(0, 65535), "Port; 0 takes a free one and says which.")
+    )
+    url: str = field(
+        default="",
+        metadata=about(
+            Url(optional=True),
+            'Where people reach this daemon, for links in messages; "" = messages have none.',
+        ),
     )
     reports: str = field(
         default="",

@@ -26,7 +26,7 @@ from jobs.daemon.memory import few_arenas
 from jobs.daemon.reload import Reloader
 from jobs.daemon.runner import Runner, Settings
 from jobs.daemon.state import State
-from jobs.daemon.tasks.report import publishing_of
+from jobs.daemon.tasks.report import folder_of
 from jobs.daemon.vitals import DaemonVitals, Parts
 from jobs.daemon.work import POSTING, Surroundings, Work, work
 from jobs.ledger.errors import LedgerError
@@ -214,7 +214,7 @@ class Service:
 
     def _folder(self) -> Path:
         """The folder of the reports, which has to be there and to be writable."""
-        folder = publishing_of(self._work.config).folder
+        folder = folder_of(self._work.config)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):

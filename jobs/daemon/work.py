@@ -21,7 +21,7 @@ from jobs.daemon.posting import post_waiting
 from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
 from jobs.daemon.tasks import daily, flags, report, sleep, usage
-from jobs.daemon.tasks.reading import reading
+from jobs.daemon.tasks.reading import analysing, looking
 from jobs.sites import check_schedule, sites
 from jobs.slack import poster_of
 from jobs.sleeping.survey import Activities
@@ -86,7 +86,8 @@ class _Maker:
         self._around = around
         self.servers: list[Breaker] = []
         found = [self._guarded(source) for source in sources(config.clusters, Choice())]
-        self._analyse = reading(config, lambda: found, around.clock)
+        self._look = looking(config, lambda: found, around.clock)
+        self._analyse = analysing(self._look)
 
     def _breaker(self, service: str, name: str) -> Breaker:
         found = self._around.breakers.of(service, name)
@@ -155,11 +156,9 @@ class _Maker:
         return run
 
     def report(self) -> Callable[[Turn], None]:
-        publishing = report.publishing_of(self._config)
-
         def run(turn: Turn) -> None:
-            notices = self._around.state.notices()
-            report.run_once(turn.period, self._analyse, notices, publishing, turn.now)
+            database = self._around.state.open()
+            report.run_once(turn.period, self._look, database, self._config, turn.now)
 
         return run
 

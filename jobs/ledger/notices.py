@@ -90,11 +90,12 @@ class SqlNotices:
                 connection.execute(insert(FLAGS), [_of_flag(one) for one in flags])
             _add(connection, notices, now)
 
-    def add(self, notices: Sequence[Notice], now: datetime) -> None:
-        """Messages to post; those whose key is there already are let go. Raises ``LedgerError``
-        for a reply to a message that is neither among them nor in the ledger."""
+    def add(self, notices: Sequence[Notice], now: datetime) -> list[str]:
+        """Messages to post; those whose key is there already are let go. Returns the keys of the
+        others. Raises ``LedgerError`` for a reply to a message that is neither among them nor in
+        the ledger."""
         with self._database.writing() as connection:
-            _add(connection, notices, now)
+            return _add(connection, notices, now)
 
     def waiting(self, now: datetime) -> list[Notice]:
         """Those that are to be tried now, the oldest first; replies once their parent is sent."""
@@ -189,12 +190,15 @@ def _pictures(connection: Connection, keys: Sequence[str]) -> Mapping[str, tuple
     return found
 
 
-def _add(connection: Connection, notices: Iterable[Notice], now: datetime) -> None:
+def _add(connection: Connection, notices: Iterable[Notice], now: datetime) -> list[str]:
+    added = []
     # A reply may stand before its parent; the parent has to be there first.
     for one in sorted(notices, key=lambda notice: bool(notice.parent)):
         known = select(NOTICES.c.id).where(NOTICES.c.key == one.key)
         if connection.execute(known).first() is None:
             _insert(connection, one, now)
+            added.append(one.key)
+    return added
 
 
 def _insert(connection: Connection, notice: Notice, now: datetime) -> None:
