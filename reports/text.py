@@ -60,6 +60,14 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd < 100 else f"${usd:,.0f}"
 
 
+def cents(usd: float | None) -> str:
+    """US dollars to the cent: the same sum is the same text wherever it stands."""
+    if usd is None or not math.isfinite(usd):
+        return UNKNOWN
+    text = f"${abs(usd):,.2f}"
+    return f"-{text}" if usd < 0 and text != "$0.00" else text
+
+
 def hours(gpu_hours: float | None) -> str:
     """GPU-hours without the unit; one decimal below ten."""
     if gpu_hours is None or not math.isfinite(gpu_hours):
