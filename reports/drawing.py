@@ -84,13 +84,16 @@ DARK = Theme(
 )
 
 
+Name = Literal["spend", "rhythm", "replay"]
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A picture for both themes, as PNG files, with what it shows in words (``alt``) and the same
     data as a table: ``head`` names the columns of ``rows``. All of it is text made visible, which
     its renderer has still to escape."""
 
-    name: Literal["spend", "rhythm", "replay"]
+    name: Name
     title: str
     alt: str
     light: bytes = field(repr=False)
@@ -100,6 +103,22 @@ class Drawing:
 
 
 Draw = Callable[["Figure", Theme], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A drawing that is not painted yet: ``draw`` fills an empty figure."""
+
+    name: Name
+    title: str
+    alt: str
+    draw: Draw
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def painted(self) -> Drawing:
+        light, dark = paint(self.draw, LIGHT), paint(self.draw, DARK)
+        return Drawing(self.name, self.title, self.alt, light, dark, self.head, self.rows)
 
 
 def paint(draw: Draw, theme: Theme) -> bytes:
