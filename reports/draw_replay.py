@@ -71,7 +71,7 @@ def _cache(story: Story, name: str, timezone: str, trials: tuple[Trial, Trial]) 
         "replay",
         f"Replay on {replicas(then.replicas)}: {shown}",
         text + (f", to be below {percent(limit)}." if limit is not None else "."),
-        partial(_draw_cache, story, name, timezone),
+        partial(_draw_cache, story, name, timezone, trials),
         ("Day", "KV cache now, highest", f"On {replicas(then.replicas)}, highest", "Not measured"),
         tuple(
             (day, _top(story.kv[part]), _top(story.kv_then[part]), _missing(story.kv[part]))
@@ -82,8 +82,7 @@ def _cache(story: Story, name: str, timezone: str, trials: tuple[Trial, Trial]) 
 
 def _work(story: Story, name: str, timezone: str) -> Sketch:
     shown = shortened(visible(name), _NAME)
-    use = story.use.utilisation
-    mean = float(np.nanmean(story.busy)) if use is None else use.mean
+    mean = _average(story)
     top = most(_hourly(story.busy))
     return Sketch(
         "replay",
@@ -99,17 +98,31 @@ def _work(story: Story, name: str, timezone: str) -> Sketch:
     )
 
 
-def _draw_cache(story: Story, name: str, timezone: str, figure: Figure, theme: Theme) -> None:
+def _average(story: Story) -> float:
+    """The part of the measured time with work, as it is told elsewhere."""
+    use = story.use.utilisation
+    return float(np.nanmean(story.busy)) if use is None else use.mean
+
+
+def _draw_cache(
+    story: Story,
+    name: str,
+    timezone: str,
+    trials: tuple[Trial, Trial],
+    figure: Figure,
+    theme: Theme,
+) -> None:
     assert story.kv_then is not None  # noqa: S101 - asked by the caller
     edges = edges_of(story.window)
-    axes = _frame(figure, name, "KV cache of the fullest replica")
+    now, then = (percent(one.kv_p95) for one in trials)
+    axes = _frame(figure, name, f"KV cache of the fullest replica: p95 {now} now, {then} then")
     gaps(axes, story.kv, edges, **_hatched(theme))
-    then = f"on {replicas(story.then)}"
+    told = f"on {replicas(story.then)}"
     top = most(story.kv_then)
     if top > _CUT:
-        then += f" (up to {top:.0%})"
+        told += f" (up to {top:.0%})"
     line(axes, story.kv, edges, color=theme.now, linewidth=4, label=f"now, {_now(story)}")
-    line(axes, story.kv_then, edges, color=theme.then, linewidth=2.5, label=then)
+    line(axes, story.kv_then, edges, color=theme.then, linewidth=2.5, label=told)
     for key, label, style in (
         ("kv_p95", "p95 limit", "dashed"),
         ("saturated_at", "saturated", "dotted"),
@@ -125,7 +138,9 @@ def _draw_cache(story: Story, name: str, timezone: str, figure: Figure, theme: T
 
 
 def _draw_work(story: Story, name: str, timezone: str, figure: Figure, theme: Theme) -> None:
-    axes = _frame(figure, name, "GPU work, and what is left of the time")
+    mean = _average(story)
+    told = f"GPU work: {percent(mean)} of the time on average, {percent(1 - mean)} left"
+    axes = _frame(figure, name, told)
     busy = _hourly(story.busy)
     edges = edges_of(story.window)
     hours = edges[0] + np.arange(busy.size + 1) / 24

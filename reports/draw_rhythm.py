@@ -22,6 +22,8 @@ TITLE_TEXT = "When GPUs work"
 
 _TOPS = (0.1, 0.2, 0.5, 1.0)
 """Where the scale may end: a fleet that works little still shows when it does."""
+_SHADES = 25
+"""Of the scale: enough for an eye, and few enough for a small file."""
 _LEFT, _TOP, _RIGHT, _BOTTOM = 110, 90, 1020, 545
 
 
@@ -66,7 +68,7 @@ def draw(digest: Digest, figure: Figure, theme: Theme) -> None:
     use = np.array(digest.rhythm.use, dtype=np.float64)
     most = float(np.nanmax(use))
     top = next(one for one in _TOPS if most <= one)
-    heat = LinearSegmentedColormap.from_list("heat", theme.heat)
+    heat = LinearSegmentedColormap.from_list("heat", theme.heat, _SHADES)
     write(figure, f"{TITLE_TEXT} (% of measured time)", (MARGIN, 22), TITLE)
     axes = place(figure, _LEFT, _TOP, _RIGHT, _BOTTOM)
     axes.spines["bottom"].set_visible(False)

@@ -26,7 +26,9 @@ _PARTS = 5
 """Environments that have a colour of their own; with more, the last one is all the others."""
 _OTHERS = "others"
 
-_TOP, _BOTTOM, _RIGHT = 100, 540, 760
+_TOP, _BOTTOM, _RIGHT = 100, 615, 760
+_BELOW = 75
+"""What two more lines below a bar take."""
 _KEY = 800
 """Where the key begins, in pixels; ``_LINE`` is the height of one of its lines."""
 _LINE = 37
@@ -59,7 +61,8 @@ def draw(digest: Digest, figure: Figure, theme: Theme) -> None:
     found = places(digest)
     parts = _parts(found, theme)
     write(figure, title(digest), (MARGIN, 22), TITLE)
-    axes = place(figure, 130, _TOP, _RIGHT, _BOTTOM)
+    below = _BELOW if any(one.recorded for one in found) else 0
+    axes = place(figure, 130, _TOP, _RIGHT, _BOTTOM - below)
     room = max(0.0, 1.6 - len(found) / 2)
     axes.set_xlim(-0.5 - room, len(found) - 0.5 + room)
     _dollars(axes, max(_height(one.week) for one in found if one.week))

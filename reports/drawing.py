@@ -32,7 +32,7 @@ MARGIN = 30
 _DPI = 72
 """So that a point is a pixel."""
 
-_COLOURS = 64
+_COLOURS = 128
 """In a file. Flat areas and the edges of letters need no more."""
 
 _LONGEST = 120
