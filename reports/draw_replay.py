@@ -4,6 +4,7 @@ replicas, else how much of the GPUs' time was at work and how much is left."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from reports.drawing import (
     WIDTH,
     Sketch,
     Theme,
-    fitted,
     place,
     shortened,
     write,
@@ -36,64 +36,92 @@ if TYPE_CHECKING:
 _CUT = 2.0
 """Of the KV cache: what would need more is cut off, and the key says how much it was."""
 _STEPS_AN_HOUR = 3600 // STEP_S
-_NAME = 120
+_LONGEST_NAME = 120
+_LEFT = 120
 _LONGEST_DAYS = 8
 """A window of more days than this has a tick at some of them."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Named:
+    """A story, what its workload is called, and whose clock is shown."""
+
+    story: Story
+    name: str
+    timezone: str
+
+    @property
+    def shown(self) -> str:
+        return shortened(visible(self.name), _LONGEST_NAME) or "the workload"
+
+    def days(self) -> Iterator[tuple[str, slice]]:
+        """Each local day with its steps."""
+        window = self.story.window
+        begins = _midnights(window, self.timezone)
+        past = [at.timestamp() - window.start.timestamp() for at in begins]
+        steps = [max(0, round(seconds / STEP_S)) for seconds in past]
+        for at, first, last in zip(begins, steps, [*steps[1:], window.steps], strict=True):
+            yield f"{at:%a %Y-%m-%d}", slice(first, last)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Replayed:
+    """The KV cache (0-1, by step) had there been other replicas, and the two trials."""
+
+    kv: StepArray
+    now: Trial
+    then: Trial
+
+
 def sketch(story: Story, name: str, timezone: str) -> Sketch | None:
     """None where nothing was measured that could be drawn."""
-    trials = _trials(story)
-    if trials is not None:
-        return _cache(story, name, timezone, trials)
-    return _work(story, name, timezone) if np.isfinite(story.busy).any() else None
+    named, replayed = _Named(story, name, timezone), _replayed(story)
+    if replayed is not None:
+        return _cache(named, replayed)
+    return _work(named) if np.isfinite(story.busy).any() else None
 
 
-def _trials(story: Story) -> tuple[Trial, Trial] | None:
-    """The replay of what is advised, now and then. One that was only tried says nothing of it."""
+def _replayed(story: Story) -> _Replayed | None:
+    """The replay of what is advised. One that was only tried says nothing of it."""
     plan = story.use.advice.plan
     if plan is None or plan.replay is None or story.kv_then is None or plan.after != story.then:
         return None
     now = plan.replay.trials[0]
     then = next((one for one in plan.replay.trials if one.replicas == story.then), None)
-    return None if then is None else (now, then)
+    return None if then is None else _Replayed(story.kv_then, now, then)
 
 
-def _cache(story: Story, name: str, timezone: str, trials: tuple[Trial, Trial]) -> Sketch:
-    now, then = trials
-    shown = shortened(visible(name), _NAME)
-    text = f"The week of {shown} replayed on {replicas(then.replicas)} instead of {now.replicas:,}"
-    text += f": p95 of the fullest replica's KV cache is {percent(now.kv_p95)} now and "
+def _cache(named: _Named, replayed: _Replayed) -> Sketch:
+    story, now, then = named.story, replayed.now, replayed.then
+    on, limit = replicas(then.replicas), threshold(story, "kv_p95")
+    text = f"The week of {named.shown} replayed on {on} instead of {now.replicas:,}: "
+    text += f"p95 of the fullest replica's KV cache is {percent(now.kv_p95)} now and "
     text += f"{percent(then.kv_p95)} then"
-    limit = threshold(story, "kv_p95")
-    assert story.kv_then is not None  # noqa: S101 - there are trials of it
     return Sketch(
-        "replay",
-        f"Replay on {replicas(then.replicas)}: {shown}",
-        text + (f", to be below {percent(limit)}." if limit is not None else "."),
-        partial(_draw_cache, story, name, timezone, trials),
-        ("Day", "KV cache now, highest", f"On {replicas(then.replicas)}, highest", "Not measured"),
-        tuple(
-            (day, _top(story.kv[part]), _top(story.kv_then[part]), _missing(story.kv[part]))
-            for day, part in _days(story.window, timezone)
+        name="replay",
+        title=f"Replay on {on}: {named.shown}",
+        alt=text + (f", to be below {percent(limit)}." if limit is not None else "."),
+        draw=partial(_draw_cache, named, replayed),
+        head=("Day", "KV cache now, highest", f"On {on}, highest", "Not measured"),
+        rows=tuple(
+            (day, _top(story.kv[part]), _top(replayed.kv[part]), _missing(story.kv[part]))
+            for day, part in named.days()
         ),
     )
 
 
-def _work(story: Story, name: str, timezone: str) -> Sketch:
-    shown = shortened(visible(name), _NAME)
-    mean = _average(story)
-    top = most(_hourly(story.busy))
+def _work(named: _Named) -> Sketch:
+    busy, mean = named.story.busy, _average(named.story)
     return Sketch(
-        "replay",
-        f"GPU work: {shown}",
-        f"GPU work of {shown}: {percent(mean)} of the measured time on average, "
-        f"{percent(1 - mean)} left; {percent(top)} in the busiest hour.",
-        partial(_draw_work, story, name, timezone),
-        ("Day", "GPU work, mean", "Left", "Not measured"),
-        tuple(
-            (day, _mean(story.busy[part]), _left(story.busy[part]), _missing(story.busy[part]))
-            for day, part in _days(story.window, timezone)
+        name="replay",
+        title=f"GPU work: {named.shown}",
+        alt=f"GPU work of {named.shown}: {percent(mean)} of the measured time on average, "
+        f"{percent(1 - mean)} left; {percent(most(_hourly(busy)))} in the busiest hour.",
+        draw=partial(_draw_work, named),
+        head=("Day", "GPU work, mean", "Left", "Not measured"),
+        rows=tuple(
+            (day, _mean(busy[part]), _left(busy[part]), _missing(busy[part]))
+            for day, part in named.days()
         ),
     )
 
@@ -104,74 +132,56 @@ def _average(story: Story) -> float:
     return float(np.nanmean(story.busy)) if use is None else use.mean
 
 
-def _draw_cache(
-    story: Story,
-    name: str,
-    timezone: str,
-    trials: tuple[Trial, Trial],
-    figure: Figure,
-    theme: Theme,
-) -> None:
-    assert story.kv_then is not None  # noqa: S101 - asked by the caller
-    edges = edges_of(story.window)
-    now, then = (percent(one.kv_p95) for one in trials)
-    axes = _frame(figure, name, f"KV cache of the fullest replica: p95 {now} now, {then} then")
-    gaps(axes, story.kv, edges, **_hatched(theme))
-    told = f"on {replicas(story.then)}"
-    top = most(story.kv_then)
+def _draw_cache(named: _Named, replayed: _Replayed, figure: Figure, theme: Theme) -> None:
+    story = named.story
+    kv, kv_then, edges = _highest(story.kv), _highest(replayed.kv), _hours(story.window)
+    now, then = (percent(one.kv_p95) for one in (replayed.now, replayed.then))
+    axes = _frame(figure, named, f"KV cache, highest of each hour (p95: {now} now, {then} then)")
+    gaps(axes, kv, edges, **_hatched(theme))
+    told, top = f"on {replicas(replayed.then.replicas)}", most(kv_then)
     if top > _CUT:
         told += f" (up to {top:.0%})"
-    line(axes, story.kv, edges, color=theme.now, linewidth=4, label=f"now, {_now(story)}")
-    line(axes, story.kv_then, edges, color=theme.then, linewidth=2.5, label=told)
-    for key, label, style in (
+    held = replicas(replayed.now.replicas)
+    line(axes, kv, edges, color=theme.now, linewidth=5, label=f"now, {held}")
+    line(axes, kv_then, edges, color=theme.then, linewidth=3, label=told)
+    for key, what, style in (
         ("kv_p95", "p95 limit", "dashed"),
         ("saturated_at", "saturated", "dotted"),
     ):
         at = threshold(story, key)
         if at is not None:
-            axes.axhline(
-                at, color=theme.text, linestyle=style, linewidth=4, label=f"{label} {percent(at)}"
-            )
-    _share(axes, min(max(1.0, most(story.kv), top), _CUT))
-    _clock(figure, axes, story.window, timezone)
+            label = f"{what} {percent(at)}"
+            axes.axhline(at, color=theme.text, linestyle=style, linewidth=4, label=label)
+    _share(axes, min(max(1.0, most(kv), top), _CUT))
+    _clock(figure, axes, named)
     _legend(figure, axes)
 
 
-def _draw_work(story: Story, name: str, timezone: str, figure: Figure, theme: Theme) -> None:
-    mean = _average(story)
+def _draw_work(named: _Named, figure: Figure, theme: Theme) -> None:
+    mean = _average(named.story)
     told = f"GPU work: {percent(mean)} of the time on average, {percent(1 - mean)} left"
-    axes = _frame(figure, name, told)
-    busy = _hourly(story.busy)
-    edges = edges_of(story.window)
-    hours = edges[0] + np.arange(busy.size + 1) / 24
-    hours[-1] = edges[-1]
-    gaps(axes, busy, hours, **_hatched(theme))
-    axes.stairs(
-        np.where(np.isfinite(busy), 1.0, np.nan),
-        hours,
-        baseline=0,
-        fill=True,
-        color=theme.pale(theme.now),
-        label="left",
-    )
-    axes.stairs(busy, hours, baseline=0, fill=True, color=theme.now, label="at work")
+    axes = _frame(figure, named, told)
+    busy, edges = _hourly(named.story.busy), _hours(named.story.window)
+    gaps(axes, busy, edges, **_hatched(theme))
+    whole = np.where(np.isfinite(busy), 1.0, np.nan)
+    for values, colour, label in (
+        (whole, theme.pale(theme.now), "left"),
+        (busy, theme.now, "at work"),
+    ):
+        axes.stairs(values, edges, baseline=0, fill=True, color=colour, label=label)
     _share(axes, 1.0)
-    _clock(figure, axes, story.window, timezone)
+    _clock(figure, axes, named)
     _legend(figure, axes)
 
 
-def _frame(figure: Figure, name: str, what: str) -> Axes:
-    write(figure, name or what, (MARGIN, 22), TITLE)
+def _frame(figure: Figure, named: _Named, what: str) -> Axes:
+    write(figure, named.shown, (MARGIN, 22), TITLE)
     write(figure, what, (MARGIN, 74))
-    return place(figure, 120, 205, WIDTH - MARGIN, 580)
+    return place(figure, _LEFT, 205, WIDTH - MARGIN, 580)
 
 
 def _hatched(theme: Theme) -> dict[str, object]:
     return {"facecolor": theme.ground, "edgecolor": theme.gap, "hatch": "//", "linewidth": 0}
-
-
-def _now(story: Story) -> str:
-    return replicas(story.use.workload.replicas)
 
 
 def _share(axes: Axes, top: float) -> None:
@@ -199,16 +209,17 @@ def _legend(figure: Figure, axes: Axes) -> None:
     )
 
 
-def _clock(figure: Figure, axes: Axes, window: Window, timezone: str) -> None:
+def _clock(figure: Figure, axes: Axes, named: _Named) -> None:
     """Days by name, between marks at their midnights."""
-    starts = [at for at in _midnights(window, timezone) if window.start <= at < window.end]
+    window = named.story.window
+    starts = [at for at in _midnights(window, named.timezone) if window.start <= at]
     every = -(-len(starts) // _LONGEST_DAYS)
     axes.set_xticks([_days_since(at) for at in starts])
     axes.tick_params(axis="x", length=12)
     axes.set_xticklabels(
         [f"{at:%a} {at.day}" if n % every == 0 else "" for n, at in enumerate(starts)], ha="left"
     )
-    write(figure, fitted(figure, f"Local time ({timezone})", 1000), (120, 632))
+    write(figure, f"Local time ({named.timezone})", (_LEFT, 632))
 
 
 def _midnights(window: Window, timezone: str) -> list[datetime]:
@@ -221,26 +232,35 @@ def _midnights(window: Window, timezone: str) -> list[datetime]:
     return found
 
 
-def _days(window: Window, timezone: str) -> Iterator[tuple[str, slice]]:
-    """Each local day with its steps."""
-    begins = _midnights(window, timezone)
-    steps = [max(0, round((at.timestamp() - window.start.timestamp()) / STEP_S)) for at in begins]
-    for at, first, last in zip(begins, steps, [*steps[1:], window.steps], strict=True):
-        yield f"{at:%a %Y-%m-%d}", slice(first, last)
-
-
 def _days_since(at: datetime) -> float:
     return at.timestamp() / 86_400
 
 
-def _hourly(values: StepArray) -> Floats:
-    """The mean of what is known in each hour."""
+def _hours(window: Window) -> Floats:
+    """Where hours begin and end, of which the last may be cut off, in days since 1970."""
+    steps = edges_of(window)
+    return np.append(steps[:-1:_STEPS_AN_HOUR], steps[-1])
+
+
+def _by_hour(values: StepArray) -> Floats:
+    """What is known, a row an hour; NaN is not."""
     rest = -values.size % _STEPS_AN_HOUR
-    parts = np.pad(values.astype(np.float64), (0, rest), constant_values=np.nan)
-    parts = parts.reshape(-1, _STEPS_AN_HOUR)
-    known = np.isfinite(parts)
-    sums, counts = np.where(known, parts, 0.0).sum(axis=1), known.sum(axis=1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    whole = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    return np.pad(whole, (0, rest), constant_values=np.nan).reshape(-1, _STEPS_AN_HOUR)
+
+
+def _highest(values: StepArray) -> Floats:
+    """Of each hour: more points than pixels are noise at Slack's size."""
+    hours = _by_hour(values)
+    top = np.where(np.isnan(hours), -np.inf, hours).max(axis=1)
+    return np.where(np.isfinite(top), top, np.nan)
+
+
+def _hourly(values: StepArray) -> Floats:
+    """The mean of each hour."""
+    hours = _by_hour(values)
+    known = (~np.isnan(hours)).sum(axis=1)
+    return np.where(known > 0, np.nansum(hours, axis=1) / np.maximum(known, 1), np.nan)
 
 
 def _top(values: StepArray) -> str:

@@ -159,7 +159,7 @@ def _short(usd: float) -> str:
 def _below(figure: Figure, one: Place) -> str:
     """The week, and what is to be known of its record, in the width of a bar."""
     recorded = one.recorded.replace(" of ", " of\n") if one.week else "no\nrecord"
-    return f"{_name(figure, one)}\n{recorded}"
+    return f"{_name(figure, one)}\n{recorded}".rstrip()
 
 
 def _name(figure: Figure, one: Place) -> str:
