@@ -23,7 +23,7 @@ from reports.page_parts import LISTED, Cell, Figures, plain
 from reports.pictures import Drawing
 from reports.plain import FRACTION, USD
 from reports.sections import Names, price_lines
-from reports.text import cents, local, visible
+from reports.text import cents, local, percent, sentence, visible
 
 FIRST = 3
 """Actions that are told before everything else."""
@@ -33,11 +33,12 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
     """The whole page; ``drawings`` are shown in their order."""
     names = Names(digest.analysis)
     style, script = _asset("report.css"), _asset("report.js")
-    return _environment().get_template("report.html").render(
+    template = _environment().get_template("report.html")
+    return template.render(
         digest=digest,
         names=names,
-        style=style,
-        script=script,
+        style=Markup(style),  # noqa: S704 - these two are ours
+        script=Markup(script),  # noqa: S704
         policy=policy(style, script),
         drawings=drawings,
         figures=[_figure(one, digest) for one in headline.headline(digest)],
@@ -89,8 +90,8 @@ def marked(sentence: str, figures: Figures) -> Markup:
     return Markup(made + rest)  # noqa: S704 - escaped above; what is added are figures
 
 
-def _data(kind: str, picture: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+def _png(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
 def _size(png: bytes) -> tuple[int, int]:
@@ -116,7 +117,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"marked": marked, "png": lambda png: _data("png", png), "size": _size}
+    made.filters |= {
+        "capitalised": sentence,
+        "marked": marked,
+        "percent": percent,
+        "png": _png,
+        "size": _size,
+    }
     made.globals |= {
         "FIRST": FIRST,
         "LISTED": LISTED,

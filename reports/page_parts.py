@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from analyzer.advice import Recommendation
 from analyzer.followed import Followed
 from analyzer.model import WorkloadKey
+from reports import digest_text
 from reports.advice_text import change
 from reports.digest import Digest
 from reports.links import anchor
@@ -92,13 +93,34 @@ def savings_figures(digest: Digest) -> Figures:
     )
 
 
-def nights_figures(digest: Digest) -> Figures:
-    """The dollars in the sentences of what slept."""
+def sleeping(digest: Digest) -> tuple[tuple[str, Figures], ...]:
+    """The sentences of what slept, each with the dollars that it holds."""
     nights = digest.nights
-    if nights is None:
-        return ()
-    left = nights.left.usd if nights.left else None
-    return (("week.nights.usd", nights.usd), ("week.nights.left.usd", left))
+    left = nights.left if nights else None
+    dollars: tuple[Figures, ...] = (
+        (),
+        (("week.nights.usd", nights.usd if nights else None),),
+        (("week.nights.left.usd", left.usd if left else None),),
+    )
+    return tuple(zip(digest_text.sleeping(digest), dollars, strict=False))
+
+
+def late(digest: Digest, names: Names) -> tuple[str, ...]:
+    zone = digest.analysis.timezone
+    return (
+        tuple(digest_text.late(one, names, zone) for one in digest.nights.late)
+        if digest.nights
+        else ()
+    )
+
+
+def not_done(digest: Digest, names: Names) -> tuple[str, ...]:
+    zone = digest.analysis.timezone
+    return (
+        tuple(digest_text.not_done(one, names, zone) for one in digest.nights.not_done)
+        if digest.nights
+        else ()
+    )
 
 
 def flagged(digest: Digest, names: Names) -> Table:

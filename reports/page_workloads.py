@@ -140,7 +140,7 @@ def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
         measured=percent(use.coverage),
         plan=change(plan) if plan else "",
         facts=_facts(use),
-        drawn=drawn(hours) if hours and any(one is not None for one in week.use) else None,
+        drawn=drawn(week) if week and any(one is not None for one in week.use) else None,
         advised=tuple(_advised(one) for one in plan_first(use.advice)),
         refused=_refused(use.advice.refusals),
     )
