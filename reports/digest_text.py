@@ -49,7 +49,9 @@ def _freed(advised: Recommendation) -> str:
     amount, worth = saving.gpu_hours_per_week, saving.worth_usd_per_month
     usd = "no price known" if worth is None else f"worth {cents(abs(worth))} a month"
     if amount < 0:
-        return f"takes {hours(-amount)} GPU-h a week more, {usd}"
+        # New GPUs cost what they are worth: once is enough.
+        twice = worth is not None and worth == saving.usd_per_month
+        return f"takes {hours(-amount)} GPU-h a week more{'' if twice else f', {usd}'}"
     return f"frees {hours(amount)} GPU-h a week, {usd}" if amount > 0 else f"frees no GPU-h, {usd}"
 
 
@@ -65,9 +67,9 @@ def _bill(advised: Recommendation) -> str:
 
 
 def together(digest: Digest) -> str:
-    """What all advice frees together; empty without any."""
+    """What all advice frees together; empty where there is not more than one."""
     savings = digest.analysis.savings
-    if savings is None or not digest.actions:
+    if savings is None or len(digest.actions) < 2:
         return ""
     worth = (
         "at prices that are not known"
@@ -158,14 +160,13 @@ def unallocated(pool: PoolUse, names: Names) -> str:
 
 def model(one: ModelCost) -> str:
     """What a million tokens cost."""
+    if not one.workloads:
+        return f"{one.model}: not known (no workload counts tokens)"
     if one.usd_per_million_tokens is None:
-        why = "some GPU has no price" if one.workloads and one.cost_usd is None else "no tokens"
-        if not one.workloads:
-            why = "no workload counts tokens"
-        rate = f"not known ({why})"
+        rate = f"not known ({'some GPU has no price' if one.cost_usd is None else 'no tokens'})"
     else:
         rate = f"{cents(one.usd_per_million_tokens)} a million tokens"
-    measured = f", {percent(one.coverage)} heard" if one.workloads else ""
+    measured = f", {percent(one.coverage)} heard"
     return (
         f"{one.model}: {rate}; {one.tokens / 1e6:,.1f} million for {cents(one.cost_usd)}{measured}"
     )

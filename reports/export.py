@@ -11,7 +11,7 @@ from analyzer.analysis import Analysis, WorkloadUse
 from reports.advice_json import COLUMNS, plan_cells
 from reports.document import SERVING, UTILISATION, document, schema, workload_object
 
-__all__ = ["csv_columns", "document", "schema", "to_csv", "to_json", "workload_json"]
+__all__ = ["as_json", "csv_columns", "document", "schema", "to_csv", "to_json", "workload_json"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A cell that begins so is run as a formula by spreadsheets."""
@@ -22,15 +22,17 @@ def to_json(analysis: Analysis) -> str:
 
     Raises ValueError for a figure that is not finite where the contract wants a number.
     """
-    return _json(document(analysis))
+    return as_json(document(analysis))
 
 
 def workload_json(use: WorkloadUse) -> str:
     """One of the document's ``workloads`` as a document of its own, written likewise."""
-    return _json(workload_object(use))
+    return as_json(workload_object(use))
 
 
-def _json(made: dict[str, Any]) -> str:
+def as_json(made: dict[str, Any]) -> str:
+    """A document as text: indented, UTF-8, one newline at its end. Raises ValueError for a figure
+    that is not finite."""
     return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

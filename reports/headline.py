@@ -49,14 +49,14 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
         if totals.unpriced_gpu_hours > 0
         else ""
     )
-    spent = "; ".join(part for part in (_grown(digest, idle=False), unpriced) if part)
+    spent = _joined(_grown(digest, idle=False), unpriced)
     found = [
         Figure("totals.cost_usd", "Spent by workloads", cents(totals.cost_usd), spent),
         Figure(
             "totals.idle_cost_usd",
             "Idle of it",
             cents(totals.idle_cost_usd),
-            _grown(digest, idle=True),
+            _joined(_part(digest), _grown(digest, idle=True)),
         ),
     ]
     if not digest.teams:
@@ -85,6 +85,18 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
         )
     )
     return tuple(found)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _part(digest: Digest) -> str:
+    """What is idle was measured: of how much, where that is not all."""
+    coverage = digest.analysis.totals.coverage
+    if coverage is None or coverage >= 0.995:
+        return ""
+    return f"of the {percent(coverage)} that was measured"
 
 
 def slept(nights: Nights | None) -> str:

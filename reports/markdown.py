@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from analyzer.analysis import Analysis, WorkloadUse
 from reports.sections import Names, in_order, period, price_basis, sections
-from reports.text import UNKNOWN, hours, money, percent, visible
+from reports.text import UNKNOWN, cents, hours, money, percent, visible
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~#@$]|&(?=#?\w+;)|:(?=//)|(?<=www)\.|!(?=\[)", re.IGNORECASE)
 """What could open markup, a link, a mention, a formula or a cell. Hyphens and dots stay: names
@@ -37,7 +38,7 @@ def to_markdown(analysis: Analysis) -> str:
         blocks.append(f"## {section.title}")
         blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))
         if section.title == "Totals":
-            blocks += ["## Workloads", _table(analysis, names)]
+            blocks += ["## Workloads", workload_table(analysis, names, money)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -46,18 +47,23 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda found: f"\\{found.group()}", visible(text))
 
 
-def _table(analysis: Analysis, names: Names) -> str:
+def workload_table(
+    analysis: Analysis, names: Names, dollars: Callable[[float | None], str] = cents
+) -> str:
+    """A row a workload; ``dollars`` writes money."""
     if not analysis.workloads:
         return "No workload asked for a GPU in this window."
     lines = [
         "| " + " | ".join(title for title, _ in _HEADER) + " |",
         "| " + " | ".join("---:" if right else "---" for _, right in _HEADER) + " |",
     ]
-    lines += ["| " + " | ".join(_row(use, names)) + " |" for use in in_order(analysis.workloads)]
+    lines += [
+        "| " + " | ".join(_row(use, names, dollars)) + " |" for use in in_order(analysis.workloads)
+    ]
     return "\n".join(lines)
 
 
-def _row(use: WorkloadUse, names: Names) -> list[str]:
+def _row(use: WorkloadUse, names: Names, dollars: Callable[[float | None], str]) -> list[str]:
     spread = use.utilisation
     return [
         escape(names.full(use.workload.key)),
@@ -67,7 +73,7 @@ def _row(use: WorkloadUse, names: Names) -> list[str]:
         percent(spread.mean if spread else None),
         percent(spread.p95 if spread else None),
         percent(use.coverage),
-        money(use.cost_usd),
-        money(use.idle_cost_usd),
+        dollars(use.cost_usd),
+        dollars(use.idle_cost_usd),
         use.verdict.name,
     ]

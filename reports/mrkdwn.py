@@ -5,18 +5,35 @@ https://docs.slack.dev/messaging/formatting-message-text
 
 from __future__ import annotations
 
+import re
+
 from reports.text import visible
 
 _MARKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_EMOJI = re.compile(r":(?=[^:\s]*[a-z])([a-z0-9_+'-]+):", re.IGNORECASE)
+_EDGE = re.compile(r"(?<!\w)_|_(?!\w)")
+_LIKE = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
+"""Slack has no escape for its marks of style: signs that look alike stand for them."""
 
 
-def escaped(text: str) -> str:
-    """``text`` for a plain place: nothing in it is a mention, a link or markup."""
-    return visible(text).translate(_MARKS)
+def escaped(text: str, longest: int = 0) -> str:
+    """``text`` for a plain place: nothing in it is a mention, a link, markup or an emoji.
+    Of more than ``longest`` characters (0: any number) the end is left out."""
+    shown = _EDGE.sub("\u02cd", clip(visible(text), longest).translate(_LIKE))
+    return _EMOJI.sub("\ua789\\1\ua789", shown).translate(_MARKS)
 
 
 def code(text: str, longest: int = 120) -> str:
     """``text`` as it is typed, in a fixed-width font; nothing inside it is read as markup."""
-    shown = visible(text)
-    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
-    return f"`{shown.translate(_MARKS).replace('`', chr(0x02CB))}`"
+    shown = clip(visible(text), longest).translate(_MARKS)
+    return f"`{shown.replace('`', chr(0x02CB))}`"
+
+
+def link(url: str, text: str, longest: int = 120) -> str:
+    """``text`` that leads to ``url``, one of ours."""
+    return f"<{url}|{escaped(text, longest).replace('|', chr(0x01C0))}>"
+
+
+def clip(text: str, longest: int) -> str:
+    """At most so many characters, the last of them a sign that there were more."""
+    return text if not longest or len(text) <= longest else f"{text[: longest - 1]}…"

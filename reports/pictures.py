@@ -1,19 +1,19 @@
-"""A chart of the weekly report as it is handed to those that show it."""
+"""The pictures of the weekly report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One chart, twice as PNG: on a ``light`` and on a ``dark`` ground. ``alt`` says in words what
-    it shows; ``head`` and ``rows`` are its figures as a table."""
+    """A picture as PNG files for light and dark backgrounds, what it shows in words (``alt``), and
+    the same data as a small table."""
 
     name: str
     title: str
     alt: str
-    light: bytes
-    dark: bytes
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    light: bytes = field(repr=False)
+    dark: bytes = field(repr=False)
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()

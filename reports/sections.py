@@ -50,7 +50,10 @@ def in_order(workloads: tuple[WorkloadUse, ...]) -> list[WorkloadUse]:
 class Names:
     """How workloads of one analysis are called: no longer than it takes to tell them apart."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, longest: int = 0) -> None:
+        """``longest`` cuts what is longer in the middle, 0 for nothing: a long name must not push
+        what is said of it out of a line."""
+        self._longest = longest
         keys = [use.workload.key for use in analysis.workloads]
         self.several_clusters = len({*analysis.clusters, *analysis.failed}) > 1
         counts = Counter((key.cluster, key.namespace, key.name) for key in keys)
@@ -65,7 +68,9 @@ class Names:
     def full(self, key: WorkloadKey) -> str:
         """The parts in one piece, behind the cluster where there are several."""
         parts = self.parts(key)
-        return "/".join((key.cluster, *parts) if self.several_clusters else parts)
+        name = "/".join((key.cluster, *parts) if self.several_clusters else parts)
+        half = self._longest // 2
+        return f"{name[:half]}…{name[1 - half :]}" if 0 < self._longest < len(name) else name
 
     def cluster(self, name: str) -> str:
         """A prefix that names the cluster where there are several."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, desc, insert, select, tuple_, u
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Hold, Slept
+from analyzer.sleep.model import Hold, NotDone, Slept
 from jobs.ledger import rows, sleeps
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
@@ -168,6 +168,17 @@ class SqlLedger:
                 .order_by(desc(SLEEPS.c.since))
             )
             return [rows.to_slept(one) for one in found]
+
+    def not_done(self, cluster: str, since: datetime, until: datetime) -> list[NotDone]:
+        wanted = (
+            CHANGES.c.cluster == cluster,
+            CHANGES.c.at >= since,
+            CHANGES.c.at < until,
+            CHANGES.c.outcome.in_(("failed", "skipped")),
+        )
+        with self._reading() as connection:
+            found = connection.execute(select(CHANGES).where(*wanted).order_by(CHANGES.c.id))
+            return [rows.to_not_done(one) for one in found]
 
     def history(
         self, cluster: str, key: WorkloadKey | None = None, limit: int = 100

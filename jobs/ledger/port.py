@@ -8,7 +8,7 @@ from typing import Protocol
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Slept
+from analyzer.sleep.model import NotDone, Slept
 from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
 
 
@@ -53,6 +53,9 @@ class Ledger(Protocol):
 
     def slept(self, cluster: str, since: datetime) -> list[Slept]:
         """Sleeps that lasted at some time after ``since``, the latest first."""
+
+    def not_done(self, cluster: str, since: datetime, until: datetime) -> list[NotDone]:
+        """Changes that were begun in that time and failed or were skipped, in order."""
 
     def history(
         self, cluster: str, key: WorkloadKey | None = None, limit: int = 100

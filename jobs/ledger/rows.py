@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from analyzer.model import WorkloadKey
-from analyzer.sleep.model import Memory, Row, Slept
+from analyzer.sleep.model import Memory, NotDone, Row, Slept
 from jobs.ledger.model import Change
 from jobs.ledger.tables import SLEEPS
 
@@ -166,3 +166,8 @@ def to_slept(found: Any) -> Slept:
         ready_at=found.ready_at,
         cause=found.cause,
     )
+
+
+def to_not_done(found: Any) -> NotDone:
+    """The change of a row that came to nothing."""
+    return NotDone(key_of(found), found.at, found.action, found.outcome, found.detail)

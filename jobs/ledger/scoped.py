@@ -8,7 +8,7 @@ from datetime import datetime
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Row, Slept
+from analyzer.sleep.model import NotDone, Row, Slept
 from jobs.ledger.model import Change, Ended, Outcome, TickState, Waited
 from jobs.ledger.port import Ledger
 
@@ -73,4 +73,8 @@ class ClusterLedger:
 
     def slept(self, since: datetime) -> list[Slept]:
         found = self.ledger.slept(self.scope, since)
+        return [replace(one, key=self._named(one.key)) for one in found]
+
+    def not_done(self, since: datetime, until: datetime) -> list[NotDone]:
+        found = self.ledger.not_done(self.scope, since, until)
         return [replace(one, key=self._named(one.key)) for one in found]

@@ -1,0 +1,133 @@
+"""Slack's blocks, made so that Slack takes them: every limit is kept here, before anything is sent.
+
+https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    ContextBlock,
+    HeaderBlock,
+    ImageBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+    TableBlock,
+)
+from slack_sdk.models.blocks.basic_components import RawTextObject, SlackFile
+
+from reports.mrkdwn import clip
+from reports.text import visible
+
+Block = Mapping[str, Any]
+
+BLOCKS = 50
+SECTION = 3000
+HEADER = 150
+FIELDS, FIELD = 10, 2000
+CONTEXT = 10
+ALT, PICTURE_TITLE = 2000, 2000
+ROWS, COLUMNS, TABLE = 100, 20, 10_000
+TEXT = 4000
+"""What Slack asks for; it takes ten times as much."""
+
+WHOLE = 40_000
+"""Characters of all blocks of a message as JSON. Slack tells no limit for them together, and
+refuses what is too long for it: this much has always been taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is posted: blocks, and a text that says the same where blocks are not shown."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+
+def message(lines: Iterable[str], blocks: Sequence[Block]) -> Message:
+    """``lines`` are the text. What is beyond Slack's limits is left out from the end, and that
+    is said."""
+    text = "\n".join(lines)
+    if len(text) > TEXT:
+        # Not within an escape, which would show as its first half.
+        text = f"{text[: TEXT - 2].rpartition(chr(10))[0]}\n…"
+    return Message(text, _fitted(blocks))
+
+
+def _fitted(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    kept: list[Block] = []
+    size = 0
+    note = context(["_There is more than fits here: the rest is in the report._"])
+    for block in blocks:
+        size += len(json.dumps(block))
+        if size > WHOLE or (len(kept) == BLOCKS - 1 and len(blocks) > BLOCKS):
+            return (*kept, note)
+        kept.append(block)
+    return tuple(kept)
+
+
+def header(text: str) -> Block:
+    made = HeaderBlock(text=PlainTextObject(text=clip(visible(text), HEADER), emoji=False))
+    return made.to_dict()
+
+
+def section(lines: Sequence[str]) -> Block:
+    """Lines of markup, one below the other, as many as there is room for."""
+    return SectionBlock(text=MarkdownTextObject(text=_joined(lines, SECTION))).to_dict()
+
+
+def _joined(lines: Sequence[str], longest: int) -> str:
+    room = longest - len("\n…")
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return "\n".join([*kept, "…"])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def fields(texts: Sequence[str]) -> Block:
+    """Up to ten texts in two columns."""
+    return SectionBlock(
+        fields=[MarkdownTextObject(text=_joined([one], FIELD)) for one in texts[:FIELDS]]
+    ).to_dict()
+
+
+def context(texts: Sequence[str]) -> Block:
+    """Small print."""
+    return ContextBlock(
+        elements=[MarkdownTextObject(text=_joined([one], SECTION)) for one in texts[:CONTEXT]]
+    ).to_dict()
+
+
+def picture(name: str, title: str, alt: str) -> Block:
+    """An image that is uploaded under ``name`` before the message is posted."""
+    return ImageBlock(
+        slack_file=SlackFile(id=name),
+        alt_text=clip(visible(alt), ALT),
+        title=PlainTextObject(text=clip(visible(title), PICTURE_TITLE), emoji=False),
+    ).to_dict()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Block:
+    """Cells are plain text, those of the columns ``right`` with their ends below each other. Rows
+    that do not fit are left out from the end."""
+    room = TABLE
+    kept: list[list[dict[str, Any]]] = []
+    for row in (head, *rows):
+        cells = [clip(visible(cell), 120) or "–" for cell in row[:COLUMNS]]
+        room -= sum(map(len, cells))
+        if room < 0 or len(kept) == ROWS:
+            break
+        kept.append([RawTextObject(text=cell).to_dict() for cell in cells])
+    settings = [
+        {"align": "right" if column in right else "left", "is_wrapped": column not in right}
+        for column in range(len(head))
+    ]
+    return TableBlock(rows=kept, column_settings=settings).to_dict()
