@@ -86,7 +86,7 @@ def marked(sentence: str, figures: Figures) -> Markup:
         shown = next((text for text in (cents(usd), cents(abs(usd))) if text in rest), None)
         if shown is not None:
             before, _, rest = rest.partition(shown)
-            made += f'{before}<data value="{plain(usd, USD)}" data-key="{key}">{shown}</data>'
+            made += f"{before}<data value={plain(usd, USD)} data-key={key}>{shown}</data>"
     return Markup(made + rest)  # noqa: S704 - escaped above; what is added are figures
 
 

@@ -6,7 +6,6 @@ A list is cut where its rest is in the table of all workloads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyzer.advice import Recommendation
@@ -18,10 +17,15 @@ from reports.digest import Digest
 from reports.links import anchor
 from reports.plain import FRACTION, HOURS, RATE, USD, number
 from reports.sections import Names, pool_name
-from reports.text import cents, counted, hours, local, percent
+from reports.text import cents, hours, local, percent
 
 LISTED = 12
 """Rows of a list of workloads: more is not read, and all of them are further down."""
+
+MOST = 50
+"""Rows of any other list."""
+
+IN_TABLE = ", in the table of all workloads"
 
 Figures = tuple[tuple[str, float | None], ...]
 """Dollars that a sentence holds, each with its key, in the order in which it holds them."""
@@ -139,7 +143,7 @@ def flagged(digest: Digest, names: Names) -> Table:
         ("Workload", "Why", "Idle", "Cost", "Measured"),
         frozenset({"Idle", "Cost", "Measured"}),
         rows,
-        _more(digest.flagged, "workload"),
+        _more(len(digest.flagged) - LISTED, IN_TABLE),
     )
 
 
@@ -151,14 +155,14 @@ def unallocated(digest: Digest, names: Names) -> Table:
             gpu_hours("present_gpu_hours", pool.present_gpu_hours),
             usd("unallocated_cost_usd", pool.unallocated_cost_usd),
         )
-        for pool in digest.unallocated[:LISTED]
+        for pool in digest.unallocated[:MOST]
     )
     return Table(
         "GPUs that were there and no workload asked for",
         ("Nodes", "Free GPU-h", "of GPU-h", "Cost"),
         frozenset({"Free GPU-h", "of GPU-h", "Cost"}),
         rows,
-        _more(digest.unallocated, "kind of node", "kinds of node"),
+        _more(len(digest.unallocated) - MOST),
     )
 
 
@@ -178,14 +182,14 @@ def models(digest: Digest) -> Table:
             ),
             share("coverage", one.coverage),
         )
-        for one in digest.models[:LISTED]
+        for one in digest.models[:MOST]
     )
     return Table(
         "What a million tokens cost, prompt and generation together",
-        ("Model", "a million tokens", "Million tokens", "Cost", "Workloads", "Heard"),
-        frozenset({"a million tokens", "Million tokens", "Cost", "Heard"}),
+        ("Model", "Cost a million", "Million tokens", "Cost", "Workloads", "Heard"),
+        frozenset({"Cost a million", "Million tokens", "Cost", "Heard"}),
         rows,
-        _more(digest.models, "model"),
+        _more(len(digest.models) - MOST),
     )
 
 
@@ -195,8 +199,8 @@ def realised(digest: Digest, names: Names) -> Table:
         "Advice that was followed, the latest first; dollars a month",
         ("Workload", "Followed", "Predicted", "Realised", "Seen"),
         frozenset({"Predicted", "Realised"}),
-        tuple(_followed(one, names, digest.analysis.timezone) for one in entries[:LISTED]),
-        _more(entries, "piece of advice", "pieces of advice"),
+        tuple(_followed(one, names, digest.analysis.timezone) for one in entries[:MOST]),
+        _more(len(entries) - MOST),
     )
 
 
@@ -229,8 +233,5 @@ def _rate(dollars: float | None) -> str:
     return cents(dollars) if dollars is None or not 0 < dollars < 0.005 else "<$0.01"
 
 
-def _more(all_of: Sequence[object], what: str, plural: str = "") -> str:
-    rest = len(all_of) - LISTED
-    if rest <= 0:
-        return ""
-    return f"and {f'{rest:,} {plural}' if plural and rest > 1 else counted(rest, what)} more"
+def _more(rest: int, where: str = "") -> str:
+    return f"And {rest:,} more{where}." if rest > 0 else ""

@@ -7,7 +7,7 @@ characters that the page's own script draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -33,10 +33,18 @@ GAP = "."
 """Stands for an hour that was not measured."""
 
 
+SAID = "not-saturated"
+"""That it gets no more replicas, as its verdict says already."""
+
+SHORTEST = 6
+"""Hours of a run from which on counting takes less room than repeating."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A week as the script reads it: ``use`` a digit an hour, ``replicas`` as runs of
-    ``number`` or ``numberxhours``, ``asleep`` as spans of hours."""
+    """A week as the script reads it: ``use`` a digit an hour, or ``digit~hours~`` for a run of
+    them; ``replicas`` as runs of ``number`` or ``numberxhours``; ``asleep`` as spans of
+    ``from~to`` in hours. Commas divide runs and spans."""
 
     use: str
     replicas: str
@@ -105,26 +113,34 @@ def days(analysis: Analysis) -> str:
 def drawn(week: Hours) -> Drawn:
     """The hours of one workload for the script."""
     return Drawn(
-        "".join(GAP if use is None else _digit(use) for use in week.use),
+        "".join(_digits(one, number) for one, number in _runs(map(_digit, week.use))),
         ",".join(
-            _run(value, len(list(same))) for value, same in groupby(map(_short, week.replicas))
+            one if number == 1 else f"{one}x{number}"
+            for one, number in _runs(map(_short, week.replicas))
         ),
         ",".join(f"{begin:.4g}~{end:.4g}" for begin, end in week.asleep),
     )
 
 
-def _digit(use: float) -> str:
+def _runs(values: Iterable[str]) -> list[tuple[str, int]]:
+    """Each value with how often it stands in a row."""
+    return [(value, len(list(same))) for value, same in groupby(values)]
+
+
+def _digits(one: str, number: int) -> str:
+    return one * number if number < SHORTEST else f"{one}~{number}~"
+
+
+def _digit(use: float | None) -> str:
     """A little is not nothing."""
-    level = round(min(max(use, 0.0), 1.0) * 63)
+    if use is None:
+        return GAP
+    level = round(min(max(use, 0.0), 1.0) * (len(DIGITS) - 1))
     return DIGITS[max(level, 1) if use > 0 else 0]
 
 
 def _short(replicas: float | None) -> str:
-    return "" if replicas is None or not math.isfinite(replicas) else f"{replicas:.3g}"
-
-
-def _run(value: str, number: int) -> str:
-    return value if number == 1 else f"{value}x{number}"
+    return UNKNOWN if replicas is None or not math.isfinite(replicas) else f"{replicas:.3g}"
 
 
 def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
@@ -138,7 +154,7 @@ def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
         idle=usd("idle_cost_usd", use.idle_cost_usd),
         mean=percent(use.utilisation.mean if use.utilisation else None),
         measured=percent(use.coverage),
-        plan=change(plan) if plan else "",
+        plan=plan.action if plan else "",
         facts=_facts(use),
         drawn=drawn(week) if week and any(one is not None for one in week.use) else None,
         advised=tuple(_advised(one) for one in plan_first(use.advice)),
@@ -167,7 +183,7 @@ def _facts(use: WorkloadUse) -> tuple[str, ...]:
         used,
         "GPUs shared with others" if use.workload.shared else "",
     )
-    return tuple(line for line in lines if line)
+    return tuple(f"{line[:1].upper()}{line[1:]}" for line in lines if line)
 
 
 def _advised(one: Recommendation) -> Advised:
@@ -216,6 +232,8 @@ def _refused(refusals: Sequence[Refusal]) -> tuple[str, ...]:
     that say the same together."""
     said: dict[str, list[str]] = {}
     for one in refusals:
+        if one.code == SAID:
+            continue
         why = one.reason if one.replay is not None else CODES.get(one.code, one.code)
         said.setdefault(why, []).append(one.action)
     return tuple(f"{', '.join(actions)}: {why}" for why, actions in said.items())

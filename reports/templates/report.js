@@ -7,6 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!table) return;
   const bodies = [...table.tBodies];
   const links = new Map(bodies.map((body) => [body, body.rows[0].cells[0].querySelector("a")]));
+  const FIGURES = new Set([4, 5, 6, 7]);
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
   // A table that is laid out as blocks loses its meaning in some screen readers.
@@ -50,7 +51,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent.trim();
-    button.addEventListener("click", () => sort(head, head.classList.contains("n")));
+    button.addEventListener("click", () => sort(head, FIGURES.has(head.cellIndex)));
     head.replaceChildren(button);
   }
 
@@ -64,7 +65,7 @@ document.addEventListener("DOMContentLoaded", () => {
     let number = 0;
     for (const body of bodies) {
       if (!searched.has(body)) {
-        const facts = body.querySelector(".facts").textContent;
+        const facts = body.querySelector(".more ul").textContent;
         searched.set(body, `${body.rows[0].textContent} ${facts}`.toLowerCase());
       }
       const cells = body.rows[0].cells;
@@ -123,7 +124,8 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   addEventListener("hashchange", follow);
   addEventListener("popstate", follow);
-  follow();
+  // After the browser's own scrolling to the place, which knows of no row above it.
+  addEventListener("load", follow);
 
   let width = innerWidth;
   addEventListener("resize", () => {
@@ -140,10 +142,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
   const read = (figure) => {
-    const use = [...figure.dataset.use].map((c) => (c === "." ? null : DIGITS.indexOf(c) / 63));
+    const use = [...figure.dataset.use.matchAll(/(.)(?:~(\d+)~)?/g)].flatMap(([, c, number]) =>
+      Array(Number(number ?? 1)).fill(c === "." ? null : DIGITS.indexOf(c) / 63));
     const replicas = figure.dataset.replicas.split(",").flatMap((run) => {
       const [value, number] = run.split("x");
-      return Array(Number(number ?? 1)).fill(value === "" ? null : Number(value));
+      return Array(Number(number ?? 1)).fill(value === "?" ? null : Number(value));
     });
     const asleep = (figure.dataset.asleep ?? "").split(",").filter(Boolean)
       .map((span) => span.split("~").map(Number));
@@ -199,7 +202,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const id = figure.parentElement.id;
     const hours = told.use.length;
     const wide = Math.max(240, Math.min(900, figure.clientWidth || 640));
-    const [left, right, top, high, low, tall] = [38, 8, 22, 120, 168, 44];
+    const [left, right, top, high, low, tall] = [38, 8, 22, 120, 174, 44];
     const bottom = low + tall;
     const x = (hour) => +(left + (hour / hours) * (wide - left - right)).toFixed(2);
     const parts = [];
@@ -254,7 +257,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (gaps) keys.push(["not measured", "week-gap"]);
     let at = wide - right;
     for (const [name, kind] of keys) {
-      const length = name.length * 6.6;
+      const length = name.length * 7;
       write(at, 14, name, { "text-anchor": "end" });
       at -= length + 18;
       parts.push(kind === "week-gap" ? make("path", { class: kind, d: `M${at} 15l14-11m-14 4l6-4m2 11l6-5` })
@@ -263,10 +266,11 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const says = rows.map(([day, use, replicas, slept]) =>
       `${day}: ${use} used, ${replicas} replicas${slept === "0" ? "" : `, ${slept} h asleep`}`);
-    const svg = make("svg", { viewBox: `0 0 ${wide} ${bottom + 26}`, width: wide, height: bottom + 26,
+    return make("svg", { viewBox: `0 0 ${wide} ${bottom + 26}`, width: wide, height: bottom + 26,
       role: "img", "aria-labelledby": `${id}-t ${id}-d` },
       make("title", { id: `${id}-t` }, "The week: GPU use by hour, and replicas"),
       make("desc", { id: `${id}-d` }, `${says.join(". ")}.`), ...parts);
-    return svg;
   }
+
+  follow();
 });
