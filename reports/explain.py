@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from analyzer.advice import Fact, Recommendation, Refusal, Replay
+from analyzer.advice import Recommendation, Refusal, Replay
 from analyzer.analysis import Analysis, WorkloadUse
 from analyzer.sizing.story import Story
 from reports.advice_json import plan_first
 from reports.advice_text import NO_API, bill, change, freed, instead
+from reports.facts import count, fact, seconds
 from reports.sections import Names, Section, period, price_basis
 from reports.text import UNKNOWN, hours, money, percent, sentence, visible
 
@@ -79,14 +80,14 @@ def _identity(use: WorkloadUse) -> tuple[str, ...]:
     each = workload.gpus_per_replica
     gpus = UNKNOWN if each is None or not math.isfinite(each) else f"{each:,.4g}"
     unit = "GPU" if gpus == "1" else "GPUs"
-    count = UNKNOWN if workload.replicas is None else f"{workload.replicas:,}"
+    replicas = UNKNOWN if workload.replicas is None else f"{workload.replicas:,}"
     gone = "; it is not there any more" if workload.exists is False else ""
     return (
         f"environment: {use.environment} ({use.environment_reason})",
         f"model: {use.model or UNKNOWN}",
         f"team: {use.team or UNKNOWN}",
         f"GPU: {use.gpu_model or UNKNOWN}",
-        f"replicas: {count}, {gpus} {unit} each{gone}",
+        f"replicas: {replicas}, {gpus} {unit} each{gone}",
     )
 
 
@@ -109,15 +110,15 @@ def _figures(use: WorkloadUse) -> tuple[str, ...]:
     return (
         *lines,
         f"inference server: heard {percent(served.coverage)} of the time",
-        f"requests: {_count(served.requests)} finished; p95 {_count(served.running_p95)} running,"
-        f" {_count(served.waiting_p95)} waiting; some waited {percent(served.queue_share)} of the"
+        f"requests: {count(served.requests)} finished; p95 {count(served.running_p95)} running,"
+        f" {count(served.waiting_p95)} waiting; some waited {percent(served.queue_share)} of the"
         " time",
-        f"tokens: {_count(served.prompt_tokens)} in, {_count(served.generation_tokens)} out,"
+        f"tokens: {count(served.prompt_tokens)} in, {count(served.generation_tokens)} out,"
         f" {money(served.usd_per_million_tokens)} a million",
         f"KV cache of the fullest replica: p95 {percent(served.kv_cache_p95)};"
-        f" {_count(served.preemptions)} requests pushed out",
-        f"latency p95: {_seconds(served.ttft_p95_s)} to the first token,"
-        f" {_seconds(served.itl_p95_s)} between tokens",
+        f" {count(served.preemptions)} requests pushed out",
+        f"latency p95: {seconds(served.ttft_p95_s)} to the first token,"
+        f" {seconds(served.itl_p95_s)} between tokens",
     )
 
 
@@ -134,7 +135,7 @@ def _recommended(one: Recommendation) -> Section:
     ]
     if one.evidence:
         lines.append("evidence:")
-        lines += [f"- {name} = {_fact(fact)}" for name, fact in one.evidence.items()]
+        lines += [f"- {name} = {fact(value)}" for name, value in one.evidence.items()]
     return Section(f"Recommendation: {change(one)} ({role})", (*lines, *_replayed(one.replay)))
 
 
@@ -162,11 +163,11 @@ def _replayed(replay: Replay | None) -> list[str]:
             f"{one.replicas:,}",
             percent(one.kv_p95),
             percent(one.kv_max),
-            _count(one.saturated_minutes),
-            _count(one.longest_minutes),
-            _count(one.would_wait),
+            count(one.saturated_minutes),
+            count(one.longest_minutes),
+            count(one.would_wait),
             percent(one.gpu_p95),
-            _seconds(one.itl_p95_s),
+            seconds(one.itl_p95_s),
             "yes" if one.meets else "no",
         )
         for one in replay.trials
@@ -182,7 +183,7 @@ def _replayed(replay: Replay | None) -> list[str]:
 
 
 def _thresholds(story: Story) -> tuple[str, ...]:
-    return tuple(f"{key} = {_fact(value)}" for key, value in story.thresholds.items())
+    return tuple(f"{key} = {fact(value)}" for key, value in story.thresholds.items())
 
 
 def _show(console: Console, line: str) -> None:
@@ -199,24 +200,3 @@ def _show(console: Console, line: str) -> None:
     ):
         piece.rstrip()
         console.print(Text(" " * (inner + (4 if number else 2))) + piece)
-
-
-def _fact(fact: Fact) -> str:
-    if fact is None or (isinstance(fact, float) and not math.isfinite(fact)):
-        return UNKNOWN
-    if isinstance(fact, bool):
-        return "true" if fact else "false"
-    return fact if isinstance(fact, str) else f"{fact:,.6g}" if abs(fact) < 1e6 else f"{fact:,.0f}"
-
-
-def _count(number: float | None) -> str:
-    """A count; one decimal below ten where it is not whole."""
-    if number is None or not math.isfinite(number):
-        return UNKNOWN
-    return f"{number:,.1f}" if number < 10 and number != round(number) else f"{number:,.0f}"
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None or not math.isfinite(seconds):
-        return UNKNOWN
-    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
