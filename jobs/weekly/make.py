@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from reports.html import to_html
-
 from analyzer.config import Config
 from analyzer.model import WorkloadKey
 from analyzer.sizing.story import Story, story
@@ -25,6 +23,7 @@ from reports.blocks import Message
 from reports.digest import Digest, digest
 from reports.digest_json import weekly_json
 from reports.export import to_csv
+from reports.html import to_html
 from reports.links import PAGE, page_url
 from reports.pictures import Drawing, drawings
 from reports.sections import Names
