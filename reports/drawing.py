@@ -41,8 +41,8 @@ _LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """``parts`` tell environments apart, in their order, for every kind of colour vision; they
-    are Okabe and Ito's, the lighter ones on dark ground. ``heat`` goes from nothing to all."""
+    """``parts`` tell environments apart, in their order, for every kind of colour vision, the last
+    any other one; they are Okabe and Ito's, the lighter ones on dark ground. ``heat`` goes from nothing to all."""
 
     ground: str
     text: str

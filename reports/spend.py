@@ -20,7 +20,7 @@ NOBODY = "GPUs nobody asked for"
 _PLACES = 5
 """This week and the four before it."""
 
-_ORDER = (*KNOWN, "unknown")
+ORDER = (*KNOWN, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +143,4 @@ def is_unpriced(spend: Spend) -> bool:
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Environments as they are told everywhere, any other by name after them."""
-    return sorted(names, key=lambda n: (_ORDER.index(n) if n in _ORDER else len(_ORDER), n))
+    return sorted(names, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n))

@@ -43,8 +43,8 @@ def replayed(**changes: object):
 
 
 def hostile() -> Digest:
-    names = {name: Spend(10.0, 1000.0, 500.0) for name in HOSTILE}
-    return digest(week(environments=names), week(1, environments=names), teams=HOSTILE)
+    spent = {"".join(HOSTILE): Spend(10.0, 1000.0, 500.0)}
+    return digest(week(environments=spent), week(1, environments=spent), teams=HOSTILE)
 
 
 def many() -> Digest:
@@ -193,10 +193,13 @@ def test_no_dollars_are_zero_where_there_is_a_price():
     assert bars(figure, 0) == []
 
 
-def test_more_environments_than_colours_are_added_up():
-    spent = {name: Spend(1.0, 10.0 * n, 0.0) for n, name in enumerate("abcdefg", 1)}
-    figure = drawn(draw_spend.sketch(digest(week(environments=spent))))
-    assert bars(figure, 0) == pytest.approx([10, 20, 30, 40, 50 + 60 + 70, 250])
+def test_each_environment_keeps_its_colour_and_others_are_added_up():
+    spent = {name: Spend(1.0, 10.0 * n, 0.0) for n, name in enumerate("abcd", 1)}
+    known = {"development": Spend(1.0, 7.0, 0.0), "unknown": Spend(1.0, 8.0, 0.0)}
+    figure = drawn(draw_spend.sketch(digest(week(environments=spent | known))))
+    assert bars(figure, 0) == pytest.approx([7, 8, 10 + 20 + 30 + 40, 250])
+    blocks = sorted(figure.axes[0].patches, key=lambda p: p.get_y())[:3]
+    assert [to_hex(p.get_facecolor()) for p in blocks] == ["#009e73", "#cc79a7", "#56b4e9"]
     assert "others" in words(figure)
 
 
@@ -335,7 +338,9 @@ def test_what_is_far_beyond_is_cut_off_and_said():
     far = replayed(kv_then=np.full(2016, 5.25, np.float32))
     figure = drawn(draw_replay.sketch(far, "a/b", "UTC"))
     assert "on 3 replicas (up to 525%)" in words(figure)
-    assert figure.axes[0].get_ylim()[1] < 2.1
+    top = figure.axes[0].get_ylim()[1]
+    assert lines(figure)["on 3 replicas (up to 525%)"] == pytest.approx(np.full(168, 2.0))
+    assert 2.0 < top < 2.1
 
 
 @pytest.mark.parametrize(
