@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 from analyzer.weeks import Spend, Week
 from reports.digest import Digest
 from reports.drawing import HEIGHT, MARGIN, TITLE, WIDTH, Sketch, Theme, fitted, place, write
-from reports.spend import HEAD, Place, alt, in_order, is_drawable, is_unpriced, places, table, title
+from reports.spend import (
+    HEAD,
+    ORDER,
+    Place,
+    alt,
+    in_order,
+    is_drawable,
+    is_unpriced,
+    places,
+    table,
+    title,
+)
 from reports.text import hours, money, percent
 
 if TYPE_CHECKING:
