@@ -159,3 +159,12 @@ def test_the_table_of_spend_is_to_the_cent():
         ("2026-W47", "all workloads", "$1,500.00", "$700.00", "0", "all"),
         ("2026-W47", "GPUs nobody asked for", "$250.00", "$250.00", "0", "all"),
     )
+
+
+def test_what_is_not_known_is_no_sum_in_words_either():
+    assert draw_spend.sketch(gone()).alt == (
+        "GPU spend by week. 2026-W47: nothing recorded. Nothing recorded: 2026-W45."
+    )
+    spent = {"staging": Spend(96.0, 0.0, 0.0, 96.0)}
+    text = draw_spend.sketch(digest(week(environments=spent))).alt
+    assert "2026-W47: ? for workloads, ? of it idle" in text

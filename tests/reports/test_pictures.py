@@ -122,7 +122,7 @@ def test_words_are_short_and_hold_nothing_that_steers(case: str):
 
 
 def test_a_name_is_text_whatever_it_looks_like():
-    for name in ("$x^2$", "\\frac{1}$", SCRIPT):
+    for name in ("$x^2$", "$\\frac{1}$", SCRIPT):
         assert name in words(drawn(draw_replay.sketch(replayed(), name, "UTC")))
     shown = words(drawn(draw_replay.sketch(replayed(), LONG, "UTC")))
     [name] = [text for text in shown if text.startswith("a-very")]
