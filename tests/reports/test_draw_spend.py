@@ -21,6 +21,7 @@ from tests.reports.paintings import (
 )
 from tests.reports.pictured import (
     free,
+    gone,
 )
 from tests.reports.weeklies import digest, week
 
