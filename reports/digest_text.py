@@ -41,6 +41,9 @@ def what(action: Action) -> str:
 
 def effect(advised: Recommendation) -> str:
     """What it frees, what that is worth, and what of it the bill loses: three different things."""
+    if advised.saving.gpu_hours_per_week == 0 and advised.saving.usd_per_month:
+        # A lower price frees nothing.
+        return _bill(advised)
     return f"{_freed(advised)}; {_bill(advised)}"
 
 
