@@ -198,7 +198,7 @@ def realised(digest: Digest, names: Names) -> Table:
     return Table(
         "Advice that was followed, the latest first; dollars a month",
         ("Workload", "Followed", "Predicted", "Realised", "Seen"),
-        frozenset({"Predicted", "Realised"}),
+        frozenset({"Predicted", "Realised", "Seen"}),
         tuple(_followed(one, names, digest.analysis.timezone) for one in entries[:MOST]),
         _more(len(entries) - MOST),
     )
