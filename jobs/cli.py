@@ -28,6 +28,7 @@ COMMANDS = {
     "flag": "List production deployments that are idle or underused.",
     "keep-awake": "Let the schedule leave a workload alone for a while.",
     "record": "Write what was read to a file, to analyse elsewhere.",
+    "report": "Make the report of a week; publish it, or only look.",
     "run": "Run every job when it is due, or one job now.",
     "scale-down": "Put development workloads to sleep now.",
     "scale-up": "Wake what sleeps, exactly as it was.",

@@ -11,6 +11,7 @@ from reports.text import visible
 
 _MARKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _EMOJI = re.compile(r":(?=[^:\s]*[a-z])([a-z0-9_+'-]+):", re.IGNORECASE)
+_LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _EDGE = re.compile(r"(?<!\w)_|_(?!\w)")
 _LIKE = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 """Slack has no escape for its marks of style: signs that look alike stand for them."""
@@ -32,6 +33,12 @@ def code(text: str, longest: int = 120) -> str:
 def link(url: str, text: str, longest: int = 120) -> str:
     """``text`` that leads to ``url``, one of ours."""
     return f"<{url}|{escaped(text, longest).replace('|', chr(0x01C0))}>"
+
+
+def plain(text: str) -> str:
+    """What a reader sees of markup of ours, for a terminal."""
+    shown = _LINK.sub(r"\2 (\1)", text).replace("*", "")
+    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def clip(text: str, longest: int) -> str:

@@ -1,19 +1,18 @@
-"""The pictures of the weekly report."""
+"""The pictures of the weekly report, each with its words and its table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from analyzer.sizing.story import Story
+from reports import draw_replay, draw_rhythm, draw_spend
+from reports.digest import Digest
+from reports.drawing import Drawing
+
+__all__ = ["Drawing", "drawings"]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A picture as PNG files for light and dark backgrounds, what it shows in words (``alt``), and
-    the same data as a small table."""
-
-    name: str
-    title: str
-    alt: str
-    light: bytes = field(repr=False)
-    dark: bytes = field(repr=False)
-    head: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+def drawings(digest: Digest, story: Story | None, name: str = "") -> tuple[Drawing, ...]:
+    """Spend, rhythm and replay, of which each is left out that has no data. ``story`` is of the
+    workload of the first action, which is called ``name``. The same week gives the same bytes."""
+    replay = draw_replay.sketch(story, name, digest.analysis.timezone) if story else None
+    sketches = (draw_spend.sketch(digest), draw_rhythm.sketch(digest), replay)
+    return tuple(one.painted() for one in sketches if one is not None)

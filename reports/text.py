@@ -61,11 +61,11 @@ def money(usd: float | None) -> str:
 
 
 def cents(usd: float | None) -> str:
-    """US dollars to the cent, the same in every medium."""
+    """US dollars to the cent: the same sum is the same text wherever it stands."""
     if usd is None or not math.isfinite(usd):
         return UNKNOWN
-    rounded = round(usd, 2)
-    return f"-${-rounded:,.2f}" if rounded < 0 else f"${abs(rounded):,.2f}"
+    text = f"${abs(usd):,.2f}"
+    return f"-{text}" if usd < 0 and text != "$0.00" else text
 
 
 def hours(gpu_hours: float | None) -> str:

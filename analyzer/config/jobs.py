@@ -8,8 +8,7 @@ from pathlib import Path
 
 from analyzer.config.kinds import Choice, Choices, Duration, Text, Whole
 from analyzer.config.moments import Daily, Weekly, WeekTime
-from analyzer.config.reader import Problem, Section, about
-from analyzer.config.secret import Secret
+from analyzer.config.reader import Section, about
 from analyzer.config.url import Url
 from analyzer.config.zone import Zone
 
@@ -126,6 +125,13 @@ class WebConfig(Section):
     port: int = field(
         default=9470, metadata=about(Whole(0, 65535), "Port; 0 takes a free one and says which.")
     )
+    url: str = field(
+        default="",
+        metadata=about(
+            Url(optional=True),
+            'Where people reach this daemon, for links in messages; "" = messages have none.',
+        ),
+    )
     reports: str = field(
         default="",
         metadata=about(
@@ -134,49 +140,3 @@ class WebConfig(Section):
     )
     folder: Path | None = field(default=None, compare=False)
     """The folder of the reports, once loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlackConfig(Section):
-    """Where notices and reports are posted; without a channel nowhere."""
-
-    channel: str = field(
-        default="",
-        metadata=about(
-            Text(r"[#CG]?[A-Za-z0-9_-]*", "name or id of a channel"),
-            "Channel that is posted to; the app has to be a member.",
-        ),
-    )
-    token_env: str = field(
-        default="",
-        metadata=about(
-            Text(r"(?:[A-Za-z_][A-Za-z0-9_]*)?", "name of an environment variable", hidden=True),
-            "Environment variable that holds the bot token, with the scopes chat:write and "
-            "channels:history (groups:history for a private channel), and channels:read where the "
-            "channel is given by name.",
-        ),
-    )
-    token_file: str = field(
-        default="",
-        metadata=about(
-            Text(range="path", hidden=True),
-            "File that holds the bot token instead; read again at each use.",
-        ),
-    )
-    url: str = field(
-        default="https://slack.com/api",
-        metadata=about(Url(), "Base URL of Slack's Web API."),
-    )
-    timeout: timedelta = field(
-        default=timedelta(seconds=15),
-        metadata=about(Duration("1s", "2m", "15s"), "Longest wait for one answer."),
-    )
-    token: Secret | None = field(default=None, compare=False)
-    """The bot token, once loaded."""
-
-    def problem(self) -> Problem | None:
-        if self.token_env and self.token_file:
-            return Problem("token_file", "set token_env or this, not both")
-        if self.channel and not (self.token_env or self.token_file):
-            return Problem("channel", "expected token_env or token_file beside it")
-        return None

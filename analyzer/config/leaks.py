@@ -43,13 +43,21 @@ def refuse_secrets(document: dict[str, object], place: Place) -> None:
         if isinstance(value, dict):
             for key, inner in value.items():
                 _refuse_key(here.at(key), inner)
+                if key == "teams" and here.table == ("slack",):
+                    todo += [(here.into(key), text) for text in _texts(inner)]
                 # There the keys are header names and the values names of variables.
-                if key != "secret_headers_env":
+                elif key != "secret_headers_env":
                     todo.append((here.into(key), inner))
         elif isinstance(value, list):
             todo.extend((here.into(str(index)), item) for index, item in enumerate(value))
         elif isinstance(value, str):
             _refuse_value(here.parent(), value)
+
+
+def _texts(value: object) -> list[str]:
+    """The strings of a table whose keys are outside text: a team may be called ``auth``."""
+    found = value.values() if isinstance(value, dict) else ()
+    return [one for one in found if isinstance(one, str)]
 
 
 def _refuse_key(place: Place, value: object) -> None:

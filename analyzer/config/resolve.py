@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analyzer.config.clusters import ClusterConfig, KubernetesConfig, PrometheusConfig
-from analyzer.config.jobs import LeadershipConfig, SlackConfig, WebConfig
+from analyzer.config.jobs import LeadershipConfig, WebConfig
 from analyzer.config.place import Place, quoted
 from analyzer.config.secret import Secret
 from analyzer.config.sizing import ModelConfig, SizingConfig
+from analyzer.config.slack import SlackConfig
 from analyzer.config.sleep import LedgerConfig
+from analyzer.config.url import is_http
 
 _MAX_BYTES = 65_536
 _VISIBLE = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -104,8 +106,30 @@ def resolve_state(
 
 
 def resolve_slack(config: SlackConfig, world: World, place: Place) -> SlackConfig:
-    """``config`` with its token. Raises ``ConfigError`` as ``resolve_cluster`` does."""
-    return replace(config, token=_secret(config, "token", world, place))
+    """``config`` with its token or webhook. Raises ``ConfigError`` as ``resolve_cluster`` does."""
+    return replace(
+        config,
+        token=_secret(config, "token", world, place),
+        webhook=_webhook(config, world, place),
+    )
+
+
+def _webhook(config: SlackConfig, world: World, place: Place) -> Secret | None:
+    found = _secret(config, "webhook", world, place)
+    if found is None:
+        return None
+    at = place.at("webhook_env" if config.webhook_env else "webhook_file")
+
+    def read() -> str:
+        url = found.reveal()
+        if not is_http(url):
+            raise at.error(
+                "expected the https URL that Slack shows for the webhook; it is not shown"
+            )
+        return url
+
+    read()
+    return Secret(read, whole=True)
 
 
 def resolve_sizing(config: SizingConfig, world: World, place: Place) -> SizingConfig:

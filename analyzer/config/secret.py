@@ -21,15 +21,17 @@ def masked(text: str) -> str:
     return text
 
 
-def _remember(value: str) -> None:
+def _remember(value: str, whole: bool) -> None:
     global _used  # noqa: PLW0603 - see above
     _, _, rest = value.partition("://")
     if not rest:
         found = [value]
     else:
-        # Of an address only who may come in is secret.
+        # Of an address only who may come in is secret, unless whoever knows it may come in.
         user, at, _ = rest.rpartition("@")
         found = [value, user.partition(":")[2]] if at else []
+        if whole:
+            found += [value, rest.partition("/")[2]]
     _used |= {one for one in found if len(one) >= _LEAST}
 
 
@@ -39,14 +41,17 @@ class Secret:
     Not a dataclass: ``dataclasses.asdict`` would look inside.
     """
 
-    __slots__ = ("_read",)
+    __slots__ = ("_read", "_whole")
 
     _read: Callable[[], str]
+    _whole: bool
 
-    def __init__(self, value: str | Callable[[], str]) -> None:
-        """Keep ``value``, or the function that reads it anew at each ``reveal``."""
+    def __init__(self, value: str | Callable[[], str], *, whole: bool = False) -> None:
+        """Keep ``value``, or the function that reads it anew at each ``reveal``. ``whole`` is for
+        an address whose path is secret too."""
         read = (lambda: value) if isinstance(value, str) else value
         object.__setattr__(self, "_read", read)
+        object.__setattr__(self, "_whole", whole)
 
     def reveal(self) -> str:
         """The value. One kept in a file is read again, because mounted tokens are rotated.
@@ -54,7 +59,7 @@ class Secret:
         Raises ``ConfigError`` when that file cannot be read any more.
         """
         value = self._read()
-        _remember(value)
+        _remember(value, self._whole)
         return value
 
     def __repr__(self) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from analyzer.config.clusters import ClusterConfig
 from analyzer.config.environments import EnvironmentConfig
-from analyzer.config.jobs import JobsConfig, LeadershipConfig, SlackConfig, WebConfig
+from analyzer.config.jobs import JobsConfig, LeadershipConfig, WebConfig
 from analyzer.config.kinds import Duration, Number, Patterns, Texts
 from analyzer.config.prices import PricingConfig
 from analyzer.config.reader import Many, One, Problem, Section, about
 from analyzer.config.sizing import SizingConfig
+from analyzer.config.slack import SlackConfig
 from analyzer.config.sleep import LedgerConfig, SleepConfig
 from analyzer.config.values import Pattern
 from analyzer.config.zone import Zone, zone_of

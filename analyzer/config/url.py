@@ -12,14 +12,17 @@ from analyzer.config.place import quoted
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """The base URL of a Prometheus-compatible API, without a slash at its end."""
+    """A base URL, without a slash at its end; ``optional`` allows "" as well."""
 
+    optional: bool = False
     type: ClassVar[str] = "URL"
     range: ClassVar[str] = "http or https"
 
     def parse(self, value: object) -> str:
         if not isinstance(value, str):
             raise wrong("an http or https URL", value)
+        if self.optional and not value:
+            return value
         # Whatever may hold a password or a token is kept out of the message.
         told = (
             ", the value is not shown" if re.search(r"[@?#]", value) else f", got {quoted(value)}"
@@ -28,6 +31,17 @@ class Url:
         if fault:
             raise Wrong(fault + told)
         return value.rstrip("/")
+
+
+def is_http(text: str) -> bool:
+    """Whether it is a whole http or https address, of whatever path and query."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 (as below)
+
+    try:
+        url = urlsplit(text)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
 
 
 def _url_fault(text: str) -> str | None:

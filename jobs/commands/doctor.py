@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal, cast
 
 import click
+from rich.console import Console
 from rich.text import Text
 
 from analyzer.collect.cluster import connect
@@ -19,7 +20,7 @@ from analyzer.collect.store import Matcher, MetricStore, Query
 from analyzer.config import ClusterConfig
 from analyzer.errors import ConfigError, SourceError
 from analyzer.model import Window
-from jobs.commands import doctor_sleep
+from jobs.commands import doctor_slack, doctor_sleep
 from jobs.commands.options import asked, cluster_options, console
 from jobs.context import App
 from jobs.sites import sites
@@ -68,16 +69,21 @@ def command(app: App, /, **given: Any) -> int:
     for cluster in chosen_clusters(app.config, wanted.choice):
         checks = [*_prometheus(cluster, window), *_kubernetes(cluster)]
         checks += _sleep(app, wanted.choice, cluster)
-        out.print(Text(f"Cluster {visible(cluster.name)}", style="bold"))
-        for check in checks:
-            sign, colour = _SIGNS[check.state]
-            line = Text(f"  {sign} ", style=colour)
-            line.append(visible(check.what), style="default")
-            out.print(line)
-            for detail in check.details:
-                out.print(Text(f"       {visible(detail)}", style="dim"))
+        _print(out, f"Cluster {cluster.name}", checks)
         broken = broken or any(c.state == "failed" and "Prometheus" in c.what for c in checks)
+    _print(out, "Messages", _checks(doctor_slack.examine(app.config.slack)))
     return 1 if broken else 0
+
+
+def _print(out: Console, title: str, checks: Iterable[Check]) -> None:
+    out.print(Text(visible(title), style="bold"))
+    for check in checks:
+        sign, colour = _SIGNS[check.state]
+        line = Text(f"  {sign} ", style=colour)
+        line.append(visible(check.what), style="default")
+        out.print(line)
+        for detail in check.details:
+            out.print(Text(f"       {visible(detail)}", style="dim"))
 
 
 def _prometheus(cluster: ClusterConfig, window: Window) -> list[Check]:
@@ -183,7 +189,8 @@ def _sleep(app: App, choice: Choice, cluster: ClusterConfig) -> list[Check]:
         return []
     [site] = sites(app.config, replace(choice, clusters=(cluster.name,)))
     view, error = doctor_sleep.read(site, app.now)
-    return [
-        Check(cast(State, one.state), one.what, more=tuple(one.lines))
-        for one in doctor_sleep.examine(site, view, error)
-    ]
+    return _checks(doctor_sleep.examine(site, view, error))
+
+
+def _checks(found: Iterable[doctor_sleep.Finding]) -> list[Check]:
+    return [Check(cast(State, one.state), one.what, more=tuple(one.lines)) for one in found]

@@ -6,8 +6,9 @@ however often and wherever it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import time, timedelta
 
 import click
@@ -15,15 +16,16 @@ import click
 from analyzer.config import Config, WeekTime
 from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, each_named
+from jobs.commands.showing import show
 from jobs.context import App
 from jobs.daemon.periods import DAY, WEEK, Cadence, Hourly, Period, Weekly
 from jobs.daemon.posting import post_waiting
 from jobs.daemon.tasks import daily, flags, report, usage
-from jobs.daemon.tasks.reading import Analyse, reading
+from jobs.daemon.tasks.reading import Look, analysing, looking
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
-from jobs.slack import SlackPoster
+from jobs.slack import poster_of
 from jobs.wiring import Choice, chosen_clusters, sources
 from reports.text import counted
 
@@ -34,34 +36,42 @@ class Once:
 
     app: App
     config: Config
-    analyse: Analyse
+    look: Look
     database: Database
 
 
 def run_job(app: App, name: str, choice: Choice) -> int:
     """Runs ``flag-underused``, ``weekly-report`` or ``record-usage``. Returns the exit code; raises
     ``PartlyDone`` for what is left to do."""
+    with once(app, choice) as given:
+        _DOES[name](given)
+    return 0
+
+
+@contextmanager
+def once(app: App, choice: Choice) -> Iterator[Once]:
+    """Opens the ledger for as long as it lasts."""
     config = app.config
     clusters = chosen_clusters(config, choice)
     url = config.ledger.url
     assert url is not None  # noqa: S101 - load() fills it in
-    analyse = reading(config, lambda: sources(clusters, choice), lambda: app.now)
+    look = looking(config, lambda: sources(clusters, choice), lambda: app.now)
     database = open_database(url.reveal())
     try:
-        _DOES[name](Once(app, config, analyse, database))
+        yield Once(app, config, look, database)
     finally:
         database.close()
-    return 0
 
 
 def _flag_underused(once: Once) -> None:
     config, now = once.config, once.app.now
     zone = zone_of(config.jobs.timezone)
     period = Period(f"{now.astimezone(zone).date()}", now - DAY, now, now, DAY)
-    telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+    telling = flags.Telling(config.slack.destination, config.analysis.window, zone)
     notices = SqlNotices(once.database)
     try:
-        changes = daily.run_once(period, once.analyse, once.database, telling, now)
+        analyse = analysing(once.look)
+        changes = daily.run_once(period, analyse, once.database, telling, now)
     except PartlyDone as error:
         # What was found in the other clusters is told all the same.
         try:
@@ -75,20 +85,29 @@ def _flag_underused(once: Once) -> None:
 
 def _weekly_report(once: Once) -> None:
     zone = zone_of(once.config.jobs.timezone)
-    period = _latest(Weekly(WeekTime(0, time()), zone), once)
-    publishing = replace(report.publishing_of(once.config), patience=timedelta(0))
-    notices = SqlNotices(once.database)
-    made = report.run_once(period, once.analyse, notices, publishing, once.app.now)
+    publish(_latest(Weekly(WeekTime(0, time()), zone), once), once)
+
+
+def publish(period: Period, once: Once) -> None:
+    """Writes the reports of a week and posts them. Raises ``PartlyDone`` for what is left to do."""
+    config, now = once.config, once.app.now
+    made = report.run_once(period, once.look, once.database, config, now, timedelta(0))
     for file in made.files:
         click.echo(str(file))
-    _post(once, notices)
+    for key in made.known:
+        click.echo(f"{key}: posted or waiting already; it is not posted twice")
+    if not config.slack.destination:
+        for one in made.reports[:1]:
+            show(one, config.web.url)
+    _post(once, SqlNotices(once.database))
     if made.failed:
         raise PartlyDone(f"the report of {period.key} lacks {each_named(made.failed)}")
 
 
 def _record_usage(once: Once) -> None:
     period = _latest(Hourly(), once)
-    done = usage.run_once(period, once.analyse, SqlUsage(once.database), once.app.now)
+    analyse = analysing(once.look)
+    done = usage.run_once(period, analyse, SqlUsage(once.database), once.app.now)
     click.echo(f"usage of {period.key} is recorded for {counted(done, 'cluster')}")
 
 
@@ -99,10 +118,10 @@ def _latest(cadence: Cadence, once: Once) -> Period:
 
 
 def _post(once: Once, notices: SqlNotices) -> None:
-    if not once.config.slack.channel:
-        click.echo("nothing is posted: no channel is configured under [slack]")
+    if not once.config.slack.destination:
+        click.echo("nothing is posted: neither channel nor webhook is configured under [slack]")
         return
-    poster = SlackPoster(once.config.slack)
+    poster = poster_of(once.config)
     arrived = post_waiting(notices, poster, lambda: float("inf"), once.app.clock())
     click.echo(f"{counted(arrived, 'message')} posted")
 

@@ -79,6 +79,13 @@ class Asked:
     recording: Path | None = None
 
 
+def place_options(command: Command) -> Command:
+    """Where to read, without for how long."""
+    for option in reversed(_CLUSTER_OPTIONS):
+        command = option(command)
+    return command
+
+
 def cluster_options(command: Command) -> Command:
     for option in reversed((*_CLUSTER_OPTIONS, _WINDOW)):
         command = option(command)
@@ -97,20 +104,25 @@ def output_options(command: Command) -> Command:
 
 def asked(given: dict[str, Any]) -> Asked:
     """The shared options, checked as the configuration's own keys are."""
-    url, window, recorded = given["prometheus"], given["window"], given.get("recording")
-    if url is not None:
-        url = parse_option(PrometheusConfig, "url", url, "--prometheus")
+    window, recorded, where = given["window"], given.get("recording"), choice(given)
     length = parse_option(AnalysisConfig, "window", window, "--window") if window else None
-    if given["no_cluster"] and (given["kubeconfig"] or given["context"]):
-        raise click.UsageError("--no-cluster contradicts --kubeconfig and --context")
-    choice = Choice(
-        url, given["kubeconfig"], given["context"], given["no_cluster"], tuple(given["clusters"])
-    )
-    if recorded is not None and (choice != Choice() or window):
+    if recorded is not None and (where != Choice() or window):
         raise click.UsageError(
             "--recording holds its own clusters and window: give it without other sources"
         )
-    return Asked(choice, length, recorded)
+    return Asked(where, length, recorded)
+
+
+def choice(given: dict[str, Any]) -> Choice:
+    """The options that say where to read, checked as the configuration's own keys are."""
+    url = given["prometheus"]
+    if url is not None:
+        url = parse_option(PrometheusConfig, "url", url, "--prometheus")
+    if given["no_cluster"] and (given["kubeconfig"] or given["context"]):
+        raise click.UsageError("--no-cluster contradicts --kubeconfig and --context")
+    return Choice(
+        url, given["kubeconfig"], given["context"], given["no_cluster"], tuple(given["clusters"])
+    )
 
 
 def read(app: App, wanted: Asked) -> Snapshot:

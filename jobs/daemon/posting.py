@@ -2,31 +2,38 @@
 
 A message is marked before it is sent. Whoever finds the mark of a try whose end nobody knows waits
 until that try must be over, and then asks whether the message is there before sending it again.
+Where nobody can be asked it is not sent again: a message that is missing is better than two.
+
+Pictures are uploaded before the mark is set: nobody sees them until the message names them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
-from analyzer.errors import PartlyDone, SourceError, Unreachable
+from analyzer.errors import ConfigError, GpuThriftError, PartlyDone, SourceError, Unreachable
 from jobs.daemon.leadership import NotLeader
 from jobs.ledger.errors import Superseded
 from jobs.ledger.notices import Notice, SqlNotices
 
 log = logging.getLogger("gpu_thrift.posting")
 
-SETTLED_AFTER = timedelta(minutes=2)
-"""How long after its try began a message must be there if it ever will: longer than any timeout
-that may be configured for one answer."""
+SETTLED_AFTER = timedelta(minutes=3)
+"""How long after its try began a message must be there if it ever will: a minute in which a poster
+may try again what was refused, and the longest timeout that may be configured for one answer."""
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 
 GIVEN_UP_AFTER = timedelta(days=3)
 """What could not be told for so long is no news any more."""
+
+PICTURES_WAITED_FOR = timedelta(hours=1)
+"""How long a message waits for a server that does not take its pictures; then it goes without."""
 
 
 class Unsure(Unreachable):
@@ -41,42 +48,56 @@ class Limited(SourceError):
         self.retry_after_s = retry_after_s
 
 
-class Poster(Protocol):
-    """The other side. Both raise ``SourceError``; ``Unsure`` when a message may have arrived."""
+class Lost(Unreachable):
+    """The message may have arrived, and nobody can find out."""
 
-    def post(self, notice: Notice) -> str:
-        """Posts it and returns the other side's name for it."""
+
+class Futile(SourceError):
+    """There is no place for such a message, and nothing to mend."""
+
+
+class Poster(Protocol):
+    """The other side. All raise ``SourceError``, and ``ConfigError`` before anything is sent."""
+
+    def upload(self, notice: Notice) -> Mapping[str, str]:
+        """Uploads its pictures, unseen. The other side's names for those that it took."""
+
+    def post(self, notice: Notice, files: Mapping[str, str]) -> str:
+        """Posts it with ``files`` for its pictures, and returns the other side's name for it.
+        Raises ``Unsure``, or ``Lost``, when it may have arrived; ``Futile`` when it never can."""
 
     def find(self, notice: Notice, since: datetime) -> str | None:
-        """The other side's name for the message, if it is there since then."""
+        """The other side's name for the message, if it is there since then. Raises ``Lost`` where
+        there is no way to look."""
 
 
 def post_waiting(
     notices: SqlNotices, poster: Poster, guard: Callable[[], float], now: datetime
 ) -> int:
-    """Posts every message that is due. Returns how many arrived.
+    """Posts every message that is due, replies after their parents. Returns how many arrived.
 
     ``guard`` raises where this process may not act any more. Raises ``PartlyDone`` that names
     what did not arrive; it stays in the ledger and is tried again.
     """
-    arrived, failures = 0, []
-    for notice in notices.waiting(now):
+    arrived, failures, begun = 0, [], monotonic()
+
+    def clock() -> datetime:
+        # Uploads take their time; whole seconds will do to tell how long a try has been going on.
+        return now + timedelta(seconds=int(monotonic() - begun))
+
+    for notice in _due(notices, now):
         guard()
-        if notice.made_at is not None and now - notice.made_at > GIVEN_UP_AFTER:
-            notices.drop(notice.key, "could not be posted for too long")
-            days = GIVEN_UP_AFTER.days
-            log.error("%s: given up: it could not be posted for %d days", notice.key, days)
-            continue
-        if notice.sending_at is not None and now - notice.sending_at < SETTLED_AFTER:
-            # Whoever began it may be waiting for its answer still.
-            _set_aside(notice, notices, notice.sending_at + SETTLED_AFTER)
+        if _is_to_wait(notice, notices, now):
             continue
         try:
-            arrived += _posted(notice, notices, poster, guard, now)
+            arrived += _posted(notice, notices, poster, guard, clock)
         except NotLeader:
             raise
         except Superseded as error:
             log.info("%s", error)
+        except Futile as error:
+            notices.drop(notice.key, str(error))
+            log.info("%s: not posted: %s", notice.key, error)
         except SourceError as error:
             failures.append(f"{notice.key}: {error}")
     if failures:
@@ -84,33 +105,87 @@ def post_waiting(
     return arrived
 
 
+def _due(notices: SqlNotices, now: datetime) -> Iterator[Notice]:
+    """Those that are due, each once; a reply becomes so when its parent arrives."""
+    seen: set[str] = set()
+    while found := [one for one in notices.waiting(now) if one.key not in seen]:
+        seen.update(one.key for one in found)
+        yield from found
+
+
+def _is_to_wait(notice: Notice, notices: SqlNotices, now: datetime) -> bool:
+    """Whether it is not tried now, or not any more; the ledger knows by then."""
+    if notice.made_at is not None and now - notice.made_at > GIVEN_UP_AFTER:
+        days = GIVEN_UP_AFTER.days
+        _give_up(notice, notices, f"given up: it could not be posted for {days} days")
+        return True
+    if notice.sending_at is not None and now - notice.sending_at < SETTLED_AFTER:
+        # Whoever began it may be waiting for its answer still.
+        until = notice.sending_at + SETTLED_AFTER
+        notices.failed(notice.key, "is being sent, or was", until, unsure=True)
+        return True
+    return False
+
+
 def _posted(
-    notice: Notice, notices: SqlNotices, poster: Poster, guard: Callable[[], float], now: datetime
+    notice: Notice,
+    notices: SqlNotices,
+    poster: Poster,
+    guard: Callable[[], float],
+    clock: Callable[[], datetime],
 ) -> bool:
     """Makes sure that it is there. Returns whether it is; raises why it is not."""
     if notice.sending_at is not None:
         try:
             receipt = poster.find(notice, notice.made_at or notice.sending_at)
+        except Lost as error:
+            _give_up(notice, notices, str(error))
+            raise
+        except Futile:
+            raise
         except SourceError as error:
             # The try before is as unknown as it was.
-            _later(notice, error, notices, now, unsure=True)
+            _later(notice, error, notices, clock(), unsure=True)
             raise
         if receipt is not None:
-            notices.sent(notice.key, receipt, now)
+            notices.sent(notice.key, receipt, clock())
             return True
-    notices.sending(notice, now)
+    files = _uploaded(notice, notices, poster, clock())
+    guard()
+    notices.sending(notice, clock())
     guard()
     try:
-        receipt = poster.post(notice)
-    except SourceError as error:
-        _later(notice, error, notices, now, unsure=isinstance(error, Unsure))
+        receipt = poster.post(notice, files)
+    except Lost as error:
+        _give_up(notice, notices, str(error))
         raise
-    notices.sent(notice.key, receipt, now)
+    except Futile:
+        raise
+    except (SourceError, ConfigError) as error:
+        _later(notice, error, notices, clock(), unsure=isinstance(error, Unsure))
+        raise
+    notices.sent(notice.key, receipt, clock())
     return True
 
 
+def _uploaded(
+    notice: Notice, notices: SqlNotices, poster: Poster, now: datetime
+) -> Mapping[str, str]:
+    """Names for the pictures of a message that is not there. Raises why it has to wait."""
+    if not notice.pictures:
+        return {}
+    try:
+        return poster.upload(notice)
+    except SourceError as error:
+        if notice.made_at is None or now - notice.made_at < PICTURES_WAITED_FOR:
+            _later(notice, error, notices, now, unsure=False)
+            raise
+        log.warning("%s: goes without its pictures: %s", notice.key, error)
+        return {}
+
+
 def _later(
-    notice: Notice, error: SourceError, notices: SqlNotices, now: datetime, *, unsure: bool
+    notice: Notice, error: GpuThriftError, notices: SqlNotices, now: datetime, *, unsure: bool
 ) -> None:
     wait: timedelta = min(FIRST_WAIT * 2 ** min(notice.attempts, 20), LONGEST_WAIT)
     if isinstance(error, Limited):
@@ -120,5 +195,6 @@ def _later(
     notices.failed(notice.key, str(error), now + wait, unsure=unsure)
 
 
-def _set_aside(notice: Notice, notices: SqlNotices, until: datetime) -> None:
-    notices.failed(notice.key, "is being sent, or was", until, unsure=True)
+def _give_up(notice: Notice, notices: SqlNotices, why: str) -> None:
+    notices.drop(notice.key, why)
+    log.error("%s: %s", notice.key, why)

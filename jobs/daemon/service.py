@@ -26,7 +26,7 @@ from jobs.daemon.memory import few_arenas
 from jobs.daemon.reload import Reloader
 from jobs.daemon.runner import Runner, Settings
 from jobs.daemon.state import State
-from jobs.daemon.tasks.report import publishing_of
+from jobs.daemon.tasks.report import folder_of
 from jobs.daemon.vitals import DaemonVitals, Parts
 from jobs.daemon.work import POSTING, Surroundings, Work, work
 from jobs.ledger.errors import LedgerError
@@ -193,7 +193,7 @@ class Service:
             self._board.remember(runs.latest(ALL))
             # That nothing could be posted is no news once it can be.
             lost = [one for one in self._board.lost() if one.job != POSTING]
-            channel = self._work.config.slack.channel
+            channel = self._work.config.slack.destination
             if channel:
                 # From the ledger, each minute anew: no process has to live to tell it.
                 failed = runs.failed(READING, now - TOLD)
@@ -214,7 +214,7 @@ class Service:
 
     def _folder(self) -> Path:
         """The folder of the reports, which has to be there and to be writable."""
-        folder = publishing_of(self._work.config).folder
+        folder = folder_of(self._work.config)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):

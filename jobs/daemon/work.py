@@ -21,16 +21,16 @@ from jobs.daemon.posting import post_waiting
 from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
 from jobs.daemon.tasks import daily, flags, report, sleep, usage
-from jobs.daemon.tasks.reading import reading
+from jobs.daemon.tasks.reading import analysing, looking
 from jobs.sites import check_schedule, sites
-from jobs.slack import SlackPoster
+from jobs.slack import poster_of
 from jobs.sleeping.survey import Activities
 from jobs.sleeping.tick import Report
 from jobs.sleeping.view import Site
 from jobs.wiring import Choice, sources
 
 POSTING = "post-notices"
-"""Posts what the other jobs have to tell; there only where a channel is configured."""
+"""Posts what the other jobs have to tell; there only where a channel or a webhook is."""
 
 KEPT_NOTICES = timedelta(days=400)
 
@@ -73,7 +73,7 @@ def work(config: Config, around: Surroundings) -> Work:
         run = makers[name]()
         if run is not None:
             jobs[name] = Job(name, cadence, run, latest_only=name == "sleep")
-    if config.slack.channel:
+    if config.slack.destination:
         jobs[POSTING] = Job(POSTING, EveryMinute(), made.posting(), latest_only=True)
     if not jobs:
         raise ConfigError(f"{config.path or 'defaults'}: [jobs] run: no job is left to run")
@@ -86,7 +86,8 @@ class _Maker:
         self._around = around
         self.servers: list[Breaker] = []
         found = [self._guarded(source) for source in sources(config.clusters, Choice())]
-        self._analyse = reading(config, lambda: found, around.clock)
+        self._look = looking(config, lambda: found, around.clock)
+        self._analyse = analysing(self._look)
 
     def _breaker(self, service: str, name: str) -> Breaker:
         found = self._around.breakers.of(service, name)
@@ -146,7 +147,7 @@ class _Maker:
     def flags(self) -> Callable[[Turn], None]:
         config, around = self._config, self._around
         zone = zone_of(config.jobs.timezone)
-        telling = flags.Telling(config.slack.channel, config.analysis.window, zone)
+        telling = flags.Telling(config.slack.destination, config.analysis.window, zone)
 
         def run(turn: Turn) -> None:
             database = around.state.open()
@@ -155,11 +156,9 @@ class _Maker:
         return run
 
     def report(self) -> Callable[[Turn], None]:
-        publishing = report.publishing_of(self._config)
-
         def run(turn: Turn) -> None:
-            notices = self._around.state.notices()
-            report.run_once(turn.period, self._analyse, notices, publishing, turn.now)
+            database = self._around.state.open()
+            report.run_once(turn.period, self._look, database, self._config, turn.now)
 
         return run
 
@@ -174,7 +173,7 @@ class _Maker:
         slack = self._breaker("slack", "Slack")
         # A token that is not good any more is for a person to mend, who has to hear of it.
         slack.tells = (ConfigError, Denied, BadAnswer)
-        poster = SlackPoster(self._config.slack, slack)
+        poster = poster_of(self._config, slack)
 
         def run(turn: Turn) -> None:
             notices = around.state.notices()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.tables import METADATA, VERSION
@@ -18,7 +18,14 @@ def _create(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _create, _create)
+def _add_replies(connection: Connection) -> None:
+    """Notices learn of their parents; a ledger that was made just now has the column already."""
+    METADATA.create_all(connection)
+    if all(one["name"] != "parent" for one in inspect(connection).get_columns("notices")):
+        connection.execute(text("ALTER TABLE notices ADD COLUMN parent TEXT NOT NULL DEFAULT ''"))
+
+
+MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create, _create, _create, _add_replies)
 """Version n is what the first n made; what has been released is never changed."""
 
 

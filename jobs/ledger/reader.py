@@ -23,6 +23,14 @@ from jobs.ledger.tables import VERSION
 def advice_of(url: str, key: WorkloadKey) -> list[Followed]:
     """What the ledger at ``url`` knows of the advice for ``key``. Raises ``LedgerError``, for a
     ledger of another version too."""
+    with reading(url) as database:
+        return SqlAdvice(database).entries_of(key)
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Database]:
+    """The ledger at ``url``, to look into. Raises ``LedgerError``, for a ledger of another version
+    too."""
     with _opened(url) as database:
         with database.reading() as connection:
             version = connection.execute(select(VERSION.c.version)).scalar() or 0
@@ -30,7 +38,7 @@ def advice_of(url: str, key: WorkloadKey) -> list[Followed]:
             raise LedgerError(
                 f"{database.name} has version {version}, this program reads {len(MIGRATIONS)}"
             )
-        return SqlAdvice(database).entries_of(key)
+        yield database
 
 
 @contextmanager

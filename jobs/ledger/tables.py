@@ -233,6 +233,7 @@ NOTICES = Table(
     Column("channel", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("blocks", Json, nullable=False),
+    Column("parent", Text, nullable=False, server_default=text("''")),
     Column("made_at", Moment, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -243,6 +244,18 @@ NOTICES = Table(
     Column("detail", Text, nullable=False, server_default=text("''")),
     Index("notices_waiting", "state", "try_at"),
 )
-"""Messages to people: each key once, however often it is asked for."""
+"""Messages to people: each key once, however often it is asked for. A reply names its parent."""
+
+PICTURES = Table(
+    "pictures",
+    METADATA,
+    Column("notice", Text, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("alt", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Pictures of messages, in order; empty once nobody will post them any more."""
 
 VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))

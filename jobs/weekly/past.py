@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
+from analyzer.analysis import Analysis
+from analyzer.config import Config
+from analyzer.config.zone import zone_of
 from analyzer.followed import Followed
 from analyzer.history import UsedHour
 from analyzer.model import Window
@@ -24,6 +27,10 @@ WEEKS = 4
 _DAY = timedelta(days=1)
 
 
+PastOf = Callable[[Sequence[str]], Past]
+"""What the ledger knows, narrowed to these teams (none for all)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whose:
     """Which clusters were read, whose teams are meant (none for all), and the weeks' zone."""
@@ -33,8 +40,15 @@ class Whose:
     teams: Collection[str] = ()
 
 
-def past_of(database: Database, period: Period, whose: Whose) -> Past:
-    """Never raises ``LedgerError``: what cannot be read is named as a problem."""
+def past_of(database: Database, period: Period, analysis: Analysis, config: Config) -> PastOf:
+    """What ``database`` knows of the clusters that were read. Never raises ``LedgerError``: what
+    cannot be read is named as a problem."""
+    clusters = [one for one in analysis.clusters if one not in analysis.failed]
+    zone = zone_of(config.jobs.timezone)
+    return lambda teams: _past(database, period, Whose(clusters, zone, teams))
+
+
+def _past(database: Database, period: Period, whose: Whose) -> Past:
     try:
         sleeps, not_done, problems = _sleeps(database, period, whose.clusters)
         return Past(

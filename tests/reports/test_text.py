@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.text import encodable, hours, money, percent, visible
+from reports.text import cents, encodable, hours, money, percent, visible
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,25 @@ from reports.text import encodable, hours, money, percent, visible
 )
 def test_money_is_in_units_people_read(usd, text):
     assert money(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        (1234.5, "$1,234.50"),
+        (0, "$0.00"),
+        (-0.0, "$0.00"),
+        (-0.004, "$0.00"),
+        (0.006, "$0.01"),
+        (-5, "-$5.00"),
+        (2_000_000, "$2,000,000.00"),
+        (None, "?"),
+        (math.nan, "?"),
+        (-math.inf, "?"),
+    ],
+)
+def test_sums_that_are_compared_are_to_the_cent(usd, text):
+    assert cents(usd) == text
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,23 @@
-"""Makes the report of a week: files that are served, and a message."""
+"""Makes the reports of a week: files that are served, and messages."""
 
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from analyzer.analysis import Analysis
 from analyzer.config import Config
-from analyzer.errors import GpuThriftError, PartlyDone, each_named
+from analyzer.errors import PartlyDone, each_named
 from analyzer.model import Window
 from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Analyse
-from jobs.ledger.notices import Notice, SqlNotices
-from reports.export import to_csv, to_json
-from reports.markdown import to_markdown
-from reports.weekly import weekly_message
+from jobs.daemon.tasks.reading import Look
+from jobs.ledger.database import Database
+from jobs.ledger.notices import SqlNotices
+from jobs.weekly.keep import keep
+from jobs.weekly.make import Report, files, notices, reports_of
+from jobs.weekly.past import past_of
 
 log = logging.getLogger("gpu_thrift.report")
 
@@ -28,74 +26,53 @@ PATIENCE = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Publishing:
-    """Where reports go: a folder, and a channel (empty for none); ``patience`` as above."""
-
-    folder: Path
-    channel: str
-    patience: timedelta = PATIENCE
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
-    """The files of a report, and what could not be read for it: a reason for each cluster."""
+    """What came of a week. ``failed`` has the reason for each cluster that could not be read,
+    ``posted`` the keys of the messages that are to be posted, ``known`` of those that the ledger
+    had already."""
 
+    reports: tuple[Report, ...]
     files: tuple[Path, ...]
     failed: Mapping[str, str]
-
-
-def publishing_of(config: Config) -> Publishing:
-    folder = config.web.folder
-    assert folder is not None  # noqa: S101 - load() fills it in
-    return Publishing(folder, config.slack.channel)
+    posted: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
 
 def run_once(
-    period: Period, analyse: Analyse, notices: SqlNotices, publishing: Publishing, now: datetime
+    period: Period,
+    look: Look,
+    database: Database,
+    config: Config,
+    now: datetime,
+    patience: timedelta = PATIENCE,
 ) -> Made:
-    """Makes the report of ``period``.
+    """Makes the reports of ``period``.
 
     Doing it twice writes the same files and posts once. Raises ``PartlyDone`` while it waits for a
     cluster that cannot be read, ``GpuThriftError`` when a file cannot be written.
     """
-    analysis = analyse(Window(period.begin, period.end))
-    until = period.due + publishing.patience
-    if analysis.failed and now < until:
+    looked = look(Window(period.begin, period.end))
+    failed, until = looked.analysis.failed, period.due + patience
+    if failed and now < until:
         raise PartlyDone(
             f"the report of {period.key} waits until {until:%H:%M} UTC for every cluster: "
-            f"{each_named(analysis.failed)}"
+            f"{each_named(failed)}"
         )
-    files = _write(publishing.folder / period.key, analysis)
-    log.info("report of %s: %s", period.key, files[0])
-    if analysis.failed:
-        log.warning("the report of %s lacks %s", period.key, each_named(analysis.failed))
-    if publishing.channel:
-        text, blocks = weekly_message(period.key, analysis)
-        notice = Notice(f"weekly-report {period.key}", publishing.channel, text, blocks)
-        notices.add([notice], now)
-    return Made(files, analysis.failed)
+    made = reports_of(period, looked, past_of(database, period, looked.analysis, config), config)
+    kept = [path for one in made for path in keep(folder_of(config) / one.folder, files(one))]
+    log.info("report of %s: %s", period.key, kept[0])
+    if failed:
+        log.warning("the report of %s lacks %s", period.key, each_named(failed))
+    told = [notice for one in made for notice in notices(one, config.web.url)]
+    added = SqlNotices(database).add(told, now) if told else []
+    keys = [one.key for one in told]
+    return Made(
+        tuple(made), tuple(kept), failed, tuple(added), tuple(k for k in keys if k not in added)
+    )
 
 
-def _write(folder: Path, analysis: Analysis) -> tuple[Path, ...]:
-    made = {"md": to_markdown(analysis), "json": to_json(analysis), "csv": to_csv(analysis)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tuple(_put(folder / f"report.{kind}", text) for kind, text in made.items())
-    except OSError as error:
-        raise GpuThriftError(f"{folder}: cannot write the report: {error.strerror}") from error
-
-
-def _put(path: Path, text: str) -> Path:
-    """Whoever reads the file meanwhile sees the old one or the new one, whole."""
-    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+def folder_of(config: Config) -> Path:
+    """The folder that reports are kept in."""
+    folder = config.web.folder
+    assert folder is not None  # noqa: S101 - load() fills it in
+    return folder

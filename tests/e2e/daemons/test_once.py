@@ -78,7 +78,7 @@ def test_usage_of_the_last_full_hour_is_recorded(home: World) -> None:
 def test_without_a_channel_nothing_is_posted_and_that_is_said(home: World) -> None:
     code, said, _ = once(home, "flag-underused", {"slack": {"channel": ""}})
     assert code == 0
-    assert "nothing is posted: no channel is configured under [slack]" in said
+    assert "nothing is posted: neither channel nor webhook is configured under [slack]" in said
     assert home.slack.posted() == []
 
 

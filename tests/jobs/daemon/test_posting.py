@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,18 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.errors import Denied, PartlyDone, Unreachable
+from analyzer.errors import ConfigError, Denied, PartlyDone, Unreachable
 from jobs.daemon.leadership import NotLeader
 from jobs.daemon.posting import (
     GIVEN_UP_AFTER,
+    PICTURES_WAITED_FOR,
     SETTLED_AFTER,
+    Futile,
     Limited,
+    Lost,
     Unsure,
     post_waiting,
 )
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.errors import LedgerError
-from jobs.ledger.notices import Notice, SqlNotices
+from jobs.ledger.notices import Notice, Picture, SqlNotices
 from tests.builders import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -47,9 +50,20 @@ class Channel:
 
     messages: list[str] = field(default_factory=list)
     faults: list[Exception | str] = field(default_factory=list)
+    upload_faults: list[Exception] = field(default_factory=list)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
     finds: int = 0
 
-    def post(self, notice: Notice) -> str:
+    def upload(self, notice: Notice) -> Mapping[str, str]:
+        fault = self.upload_faults.pop(0) if self.upload_faults else None
+        if fault is not None:
+            raise fault
+        return {one.name: f"F-{one.name}" for one in notice.pictures}
+
+    def post(self, notice: Notice, files: Mapping[str, str]) -> str:
+        self.files[notice.key] = dict(files)
+        self.threads[notice.key] = notice.thread
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, Exception):
             raise fault
@@ -177,3 +191,82 @@ def test_what_is_no_news_any_more_is_dropped_and_said(
     assert post_waiting(notices, channel, may, NOW + GIVEN_UP_AFTER + MINUTE) == 0
     assert (channel.messages, notices.unsent()) == ([], 0)
     assert "given up" in caplog.text
+
+
+def illustrated(**more: str) -> Notice:
+    chart = Picture("spend", "Spend", "Spend rose", b"\x89PNG")
+    return Notice("a", "#gpus", "about a", pictures=(chart,), **more)
+
+
+def test_a_reply_follows_its_parent_at_once(notices: SqlNotices) -> None:
+    channel = Channel()
+    notices.add([Notice("reply", "#gpus", "more", parent="a"), notice("a"), notice("b")], NOW)
+    assert post_waiting(notices, channel, may, NOW) == 3
+    assert channel.messages == ["a", "b", "reply"]
+    assert channel.threads == {"a": "", "b": "", "reply": "ts-1"}
+
+
+def test_a_reply_goes_where_its_parent_was_found(notices: SqlNotices) -> None:
+    channel = Channel(faults=["answer lost"])
+    notices.add([notice("a"), Notice("reply", "#gpus", "more", parent="a")], NOW)
+    with pytest.raises(PartlyDone):
+        post_waiting(notices, channel, may, NOW)
+    assert channel.messages == ["a"]
+    assert post_waiting(notices, channel, may, NOW + SETTLED_AFTER) == 2
+    assert channel.messages == ["a", "reply"]
+    assert channel.threads["reply"] == "ts-found"
+
+
+def test_a_message_waits_for_its_pictures_but_not_for_ever(
+    notices: SqlNotices, caplog: pytest.LogCaptureFixture
+) -> None:
+    away: list[Exception] = [Unreachable("away")] * 3
+    channel = Channel(upload_faults=away.copy())
+    notices.add([illustrated()], NOW)
+    for minute in range(2):
+        with pytest.raises(PartlyDone, match="a: away"):
+            post_waiting(notices, channel, may, NOW + minute * MINUTE)
+    assert channel.messages == []
+    assert post_waiting(notices, channel, may, NOW + PICTURES_WAITED_FOR) == 1
+    assert channel.files == {"a": {}}
+    assert "a: goes without its pictures: away" in caplog.text
+    assert channel.finds == 0
+
+
+def test_pictures_are_handed_over_by_name(notices: SqlNotices) -> None:
+    channel = Channel()
+    notices.add([illustrated()], NOW)
+    assert post_waiting(notices, channel, may, NOW) == 1
+    assert channel.files == {"a": {"spend": "F-spend"}}
+
+
+def test_nothing_is_uploaded_for_a_message_that_is_there(notices: SqlNotices) -> None:
+    channel = Channel(faults=["answer lost"])
+    notices.add([illustrated()], NOW)
+    with pytest.raises(PartlyDone):
+        post_waiting(notices, channel, may, NOW)
+    channel.upload_faults.append(Unreachable("uploaded again"))
+    assert post_waiting(notices, channel, may, NOW + SETTLED_AFTER) == 1
+    assert channel.messages == ["a"]
+
+
+@pytest.mark.parametrize("lost", [Lost("nobody knows"), Futile("no place for it")])
+def test_what_cannot_be_posted_is_let_go_with_its_replies(
+    notices: SqlNotices, caplog: pytest.LogCaptureFixture, lost: Exception
+) -> None:
+    channel = Channel(faults=[lost])
+    notices.add([notice("a"), notice("b"), Notice("reply", "#gpus", "more", parent="a")], NOW)
+    with suppress(PartlyDone):
+        post_waiting(notices, channel, may, NOW)
+    assert channel.messages == ["b"]
+    assert notices.unsent() == 0
+    assert ("a: nobody knows" in caplog.text) == isinstance(lost, Lost)
+
+
+def test_an_error_of_the_configuration_leaves_no_doubt(notices: SqlNotices) -> None:
+    channel = Channel(faults=[ConfigError("token_file cannot be read")])
+    notices.add([notice()], NOW)
+    with pytest.raises(ConfigError):
+        post_waiting(notices, channel, may, NOW)
+    assert post_waiting(notices, channel, may, NOW + MINUTE) == 1
+    assert (channel.messages, channel.finds) == (["a"], 0)

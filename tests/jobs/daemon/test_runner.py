@@ -349,7 +349,7 @@ def test_an_older_ledger_gets_the_new_tables(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     older: Database = open_database(url)
     with older.writing() as connection:
-        for table in ("runs", "jobs", "usage", "flags", "notices"):
+        for table in ("runs", "jobs", "usage", "flags", "notices", "pictures"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("UPDATE schema_version SET version = 1")
     older.close()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from analyzer.config import SlackConfig
 from analyzer.config.secret import Secret
-from analyzer.errors import BadAnswer, ConfigError, Denied, PartlyDone, SourceError, Unreachable
-from jobs.daemon.posting import Limited, Unsure, post_waiting
-from jobs.ledger.database import open_database
-from jobs.ledger.notices import Notice, SqlNotices
-from jobs.slack import SlackPoster
-from tests.fakes.slack import TOKEN, Call, Fault, SlackStandIn
+from analyzer.errors import BadAnswer, ConfigError, Denied, SourceError, Unreachable
+from jobs.daemon.posting import Limited, Unsure
+from jobs.ledger.notices import Notice
+from jobs.slack import BotPoster
+from tests.fakes.slack import TOKEN, Fault, SlackStandIn
 from tests.servers import free_port
 
 NOW = datetime.now(UTC)
@@ -38,24 +34,26 @@ def config(slack: SlackStandIn, **changes: object) -> SlackConfig:
 
 
 def test_a_message_is_posted_and_found(slack: SlackStandIn) -> None:
-    poster = SlackPoster(config(slack))
-    assert poster.check() == "gpu-thrift of Example"
+    poster = BotPoster(config(slack))
+    who, scopes = poster.check()
+    assert who == "gpu-thrift of Example"
+    assert scopes == slack.scopes
     assert poster.find(NOTICE, NOW) is None
-    receipt = poster.post(NOTICE)
+    receipt = poster.post(NOTICE, {})
     [message] = slack.messages
     assert message["ts"] == receipt
     assert (message["text"], message["blocks"]) == ("hello", list(BLOCKS))
     # A process that starts later finds it as well, by name and by id.
     for channel in ("#gpus", "gpus", "C0GPUS0001"):
         there = replace(NOTICE, channel=channel)
-        assert SlackPoster(config(slack)).find(there, NOW) == receipt
+        assert BotPoster(config(slack)).find(there, NOW) == receipt
     assert poster.find(replace(NOTICE, key="another"), NOW) is None
     assert poster.find(NOTICE, NOW + timedelta(hours=1)) is None
 
 
 def test_it_is_found_behind_many_others(slack: SlackStandIn) -> None:
-    poster = SlackPoster(config(slack))
-    receipt = poster.post(NOTICE)
+    poster = BotPoster(config(slack))
+    receipt = poster.post(NOTICE, {})
     gpus = slack.channels[1]
     for n in range(950):
         gpus.messages.append({"ts": f"{float(receipt) + n + 1:.6f}", "text": "chat"})
@@ -83,12 +81,12 @@ def test_what_goes_wrong_is_told_apart(
 ) -> None:
     slack.faults = lambda call: fault
     with pytest.raises(kind, match=says) as caught:
-        SlackPoster(config(slack)).post(NOTICE)
+        BotPoster(config(slack)).post(NOTICE, {})
     assert type(caught.value) is kind
     assert TOKEN not in str(caught.value)
     assert len(slack.calls) == 1
     with pytest.raises(SourceError) as caught:
-        SlackPoster(config(slack)).find(replace(NOTICE, channel="C0GPUS0001"), NOW)
+        BotPoster(config(slack)).find(replace(NOTICE, channel="C0GPUS0001"), NOW)
     # A question changes nothing: there is nothing to be unsure of.
     assert not isinstance(caught.value, Unsure)
 
@@ -96,51 +94,24 @@ def test_what_goes_wrong_is_told_apart(
 def test_nobody_there_is_known_not_to_have_it() -> None:
     nowhere = SlackConfig(url=f"http://127.0.0.1:{free_port()}/api", token=Secret(TOKEN))
     with pytest.raises(Unreachable) as caught:
-        SlackPoster(nowhere).post(NOTICE)
+        BotPoster(nowhere).post(NOTICE, {})
     assert not isinstance(caught.value, Unsure)
 
 
 def test_a_channel_that_is_not_there(slack: SlackStandIn) -> None:
     wrong = replace(NOTICE, channel="#nowhere")
     with pytest.raises(Denied, match="channel_not_found"):
-        SlackPoster(config(slack)).post(wrong)
+        BotPoster(config(slack)).post(wrong, {})
     with pytest.raises(Denied, match="#nowhere"):
-        SlackPoster(config(slack)).find(wrong, NOW)
+        BotPoster(config(slack)).find(wrong, NOW)
 
 
 def test_a_token_that_was_changed_is_read_anew(slack: SlackStandIn) -> None:
     tokens = ["wrong"]
-    poster = SlackPoster(config(slack, token=Secret(lambda: tokens[0])))
+    poster = BotPoster(config(slack, token=Secret(lambda: tokens[0])))
     with pytest.raises(Denied):
         poster.check()
     tokens[0] = TOKEN
     poster.check()
     with pytest.raises(ConfigError):
-        SlackPoster(config(slack, token=None)).check()
-
-
-def test_each_message_arrives_once_whatever_happens(slack: SlackStandIn, tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path / 'ledger.db'}")
-    notices = SqlNotices(database)
-    for seed in range(60):
-        chance = random.Random(seed)
-        key = f"report {seed}"
-        start = NOW + timedelta(hours=seed)
-        slack.clock = start.timestamp
-        kinds = ("429", "500", "hang", "close", "lost", "hang-after", "html", "not-ok")
-        sequence = [chance.choice(kinds) for _ in range(chance.randint(0, 6))]
-
-        def fault(call: Call, sequence: list[str] = sequence) -> Fault | None:
-            return Fault(sequence.pop(0), 0.02) if sequence else None  # type: ignore[arg-type]
-
-        slack.faults = fault
-        poster = SlackPoster(config(slack))
-        notices.add([Notice(key, "gpus", "once", BLOCKS)], start)
-        for minute in range(0, 700):
-            now = start + timedelta(minutes=minute)
-            with suppress(PartlyDone):
-                post_waiting(notices, poster, lambda: 1.0, now)
-            if not notices.unsent():
-                break
-        assert slack.posted().count(key) == 1, (seed, key)
-    database.close()
+        BotPoster(config(slack, token=None)).check()
