@@ -11,6 +11,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup, escape
@@ -20,10 +21,12 @@ from reports.digest import Digest
 from reports.headline import Figure
 from reports.links import anchor
 from reports.page_parts import LISTED, Cell, Figures, plain
-from reports.pictures import Drawing
 from reports.plain import FRACTION, USD
 from reports.sections import Names, price_lines
 from reports.text import cents, local, percent, sentence, visible
+
+if TYPE_CHECKING:
+    from reports.drawing import Drawing
 
 FIRST = 3
 """Actions that are told before everything else."""
