@@ -42,7 +42,8 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
         names=names,
         style=Markup(style),  # noqa: S704 - these two are ours
         script=Markup(script),  # noqa: S704
-        policy=policy(style, script),
+        # As it is, for whoever reads it without a browser: it holds no name.
+        policy=Markup(policy(style, script)),  # noqa: S704
         drawings=drawings,
         figures=[_figure(one, digest) for one in headline.headline(digest)],
         places=page_workloads.places(digest, names),
