@@ -91,6 +91,31 @@ def test_what_cannot_be_posted_stays_for_later(home: World) -> None:
     assert once(home, "weekly-report")[0] in (0, 4)
 
 
+def by_webhook(home: World) -> Sections:
+    (home.home / "webhook").write_text(home.slack.hook)
+    return {"slack": {"channel": "", "token_file": "", "webhook_file": home.home / "webhook"}}
+
+
+def test_a_webhook_gets_the_report_once(home: World) -> None:
+    for posted in ("1 message posted", "0 messages posted"):
+        code, said, errors = once(home, "weekly-report", by_webhook(home))
+        assert code == 0, errors
+        assert said.splitlines()[3] == posted
+    assert len(home.slack.messages) == 1
+
+
+def test_a_webhook_that_may_have_it_is_not_asked_twice_and_that_is_said(home: World) -> None:
+    home.slack.faults = lambda call: Fault("lost")
+    code, _, errors = once(home, "weekly-report", by_webhook(home))
+    assert code == 4
+    assert "it may be there, and is not sent again" in errors
+    assert f"reports are kept in {home.home / 'reports'}" in errors
+    assert "stand-in-webhook" not in errors
+    home.slack.faults = lambda call: None
+    assert once(home, "weekly-report", by_webhook(home))[0] == 0
+    assert len(home.slack.messages) == 1
+
+
 def test_without_prometheus_it_fails_with_one_line(home: World) -> None:
     away = {"clusters.prometheus": {"url": "http://127.0.0.1:9"}}
     for job in ("weekly-report", "flag-underused", "record-usage"):
