@@ -10,9 +10,9 @@ from analyzer.weeks import Spend
 from reports.digest import Digest
 from tests.builders import workload_use
 from tests.reports import advised
+from tests.reports.bare_weeks import RHYTHM, digest, week
 from tests.reports.fleets import ANSI, LONG, MARKUP, REVERSED, SCRIPT
 from tests.reports.stories import story
-from tests.reports.bare_weeks import RHYTHM, digest, week
 
 ADVISED = workload_use(replicas=4, advice=Advice((advised.fewer(),)))
 GAPS = Rhythm((RHYTHM.use[0], (None,) * 24, *RHYTHM.use[2:]), 0.8)

@@ -9,6 +9,7 @@ from analyzer.rhythm import Rhythm
 from reports import draw_rhythm
 from reports.pictures import drawings
 from tests.builders import analysis
+from tests.reports.bare_weeks import RHYTHM, digest
 from tests.reports.paintings import (
     drawn,
     pixels,
@@ -17,7 +18,6 @@ from tests.reports.paintings import (
 from tests.reports.pictured import (
     GAPS,
 )
-from tests.reports.bare_weeks import RHYTHM, digest
 
 
 def test_each_hour_has_the_colour_of_its_use():

@@ -12,6 +12,7 @@ from analyzer.model import Window
 from analyzer.weeks import Spend
 from reports import draw_spend
 from tests.builders import analysis
+from tests.reports.bare_weeks import digest, week
 from tests.reports.paintings import (
     bars,
     below,
@@ -23,7 +24,6 @@ from tests.reports.pictured import (
     free,
     gone,
 )
-from tests.reports.bare_weeks import digest, week
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -14,6 +14,7 @@ from analyzer.rhythm import Rhythm
 from reports import draw_replay, draw_rhythm, draw_spend
 from reports.drawing import DARK, LIGHT, Theme
 from reports.pictures import drawings
+from tests.reports.bare_weeks import digest
 from tests.reports.fleets import LONG, SCRIPT
 from tests.reports.paintings import (
     VISION,
@@ -31,7 +32,6 @@ from tests.reports.pictured import (
     many,
     replayed,
 )
-from tests.reports.bare_weeks import digest
 
 THEMES = (LIGHT, DARK)
 
