@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from werkzeug.wrappers import Request, Response
 
 from jobs.listen import HEADERS, NOTHING, WebServer
 from jobs.metrics import Metrics
+from reports.links import PAGE
 from reports.text import hours, money, visible
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ TYPES = {
     ".md": "text/markdown",
     ".png": "image/png",
 }
-REPORT = f"{NOTHING}; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+HASH = re.compile(rb"\b(style|script)-src ('sha256-[A-Za-z0-9+/]{43}=')")
+HEAD = 2048
+"""Bytes of a report within which its own policy stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +194,32 @@ def _checks(request: Request, checks: Sequence[Check]) -> Response:
 
 
 def _report(request: Request, reports: Path | None, name: str) -> Response:
-    found = None if reports is None else _served(reports, name)
-    if found is None:
+    if reports is None:
         raise NotFound
+    found = _served(reports, name)
+    if found is None:
+        # A folder is opened at its page. The address is relative: a proxy may serve all of this
+        # below a path of its own.
+        folder = name.rstrip("/")
+        if _served(reports, f"{folder}/{PAGE}") is None:
+            raise NotFound
+        last = folder.rpartition("/")[2]
+        return redirect(PAGE if name.endswith("/") else f"{quote(last)}/{PAGE}")
     kind = TYPES[found.suffix]
     answer = send_file(found, request.environ, kind, conditional=False, etag=False)
     if kind == "text/html":
-        answer.headers["Content-Security-Policy"] = REPORT
+        answer.headers["Content-Security-Policy"] = _policy(found)
     return answer
+
+
+def _policy(page: Path) -> str:
+    """What a page may run is what it names by hash, as every page of ours does in its own policy.
+    Ours differ from version to version: those of this one would leave older reports bare. A page
+    that names nothing runs nothing."""
+    with page.open("rb") as file:
+        named = dict(HASH.findall(file.read(HEAD)))
+    allowed = "".join(f"; {kind.decode()}-src {hash_.decode()}" for kind, hash_ in named.items())
+    return f"{NOTHING}; img-src data:{allowed}"
 
 
 def _served(reports: Path, name: str) -> Path | None:

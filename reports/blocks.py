@@ -5,7 +5,7 @@ https://docs.slack.dev/reference/block-kit/blocks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +35,9 @@ ROWS, COLUMNS, TABLE = 100, 20, 10_000
 TEXT = 4000
 """What Slack asks for; it takes ten times as much."""
 
-WHOLE, CONTAINER = 12_000, 125
-"""Characters of text in all blocks together, and how many each block counts beside its own. Slack
-documents neither; this is what its people tell and users measured:
-https://github.com/slackapi/bolt-js/issues/2509"""
+WHOLE, EACH = 10_000, 125
+"""Characters of all texts of a message, and what each block adds to them. Slack documents no limit
+for them together and answers ``msg_blocks_too_long`` somewhere above 11,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +61,23 @@ def message(
 
 
 def _fitted(blocks: Sequence[Block], note: Block) -> tuple[Block, ...]:
-    if len(blocks) <= BLOCKS and sum(map(_size, blocks)) <= WHOLE:
-        return tuple(blocks)
     kept: list[Block] = []
-    room = WHOLE - _size(note)
-    for block in blocks[: BLOCKS - 1]:
-        room -= _size(block)
-        if room < 0:
-            break
+    size = 0
+    for block in blocks:
+        size += EACH + _weight(block)
+        if size > WHOLE or (len(kept) == BLOCKS - 1 and len(blocks) > BLOCKS):
+            return (*kept, note)
         kept.append(block)
-    return (*kept, note)
+    return tuple(kept)
 
 
-def _size(block: Block) -> int:
-    return CONTAINER + sum(map(len, _texts(block)))
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text of a block, wherever it stands."""
+def _weight(value: Any) -> int:
+    """Characters of all texts within a block."""
+    if isinstance(value, str):
+        return len(value)
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if isinstance(inner, str) and key in ("text", "alt_text"):
-                yield inner
-            else:
-                yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
+        return sum(_weight(one) for one in value.values())
+    return sum(map(_weight, value)) if isinstance(value, list | tuple) else 0
 
 
 def header(text: str) -> Block:

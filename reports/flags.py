@@ -15,7 +15,10 @@ from reports.text import cents, counted, middle
 SHOWN = 20
 """Changes that are listed; the rest is counted."""
 
-_NAME, _TEAM, _REASON, _SOURCES = 90, 60, 200, 600
+_TOGETHER = 5
+"""Changes in one block: each block counts against what a message may hold."""
+
+_NAME, _TEAM, _REASON, _SOURCES = 90, 60, 200, 300
 """Longest name of a workload, name of a team, reason, and sources of prices, in characters before
 they are escaped: so long that all that is listed fits into one message."""
 
@@ -28,13 +31,14 @@ def flags_message(changes: Sequence[FlagChange], analysis: Analysis, span: timed
     """The message, whose text and blocks say the same."""
     title = _title(changes)
     clusters = len(analysis.clusters) > 1
-    lines = [_line(change, clusters) for change in changes[:SHOWN]]
+    lines = [f"• {_line(change, clusters)}" for change in changes[:SHOWN]]
     more = len(changes) - len(lines)
     if more:
         lines.append(f"and {more:,} more; {_REST}")
     note = f"Production GPUs over the last {_span(span)}. {_prices(analysis)}".strip()
-    blocks = [section([f"*{title}*"]), *(section([line]) for line in lines), context([note])]
-    return message([title, *(f"• {line}" for line in lines), note], blocks, _REST)
+    sections = [section(lines[at : at + _TOGETHER]) for at in range(0, len(lines), _TOGETHER)]
+    blocks = [section([f"*{title}*"]), *sections, context([note])]
+    return message([title, *lines, note], blocks, _REST)
 
 
 def _span(span: timedelta) -> str:

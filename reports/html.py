@@ -11,6 +11,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup, escape
@@ -20,10 +21,12 @@ from reports.digest import Digest
 from reports.headline import Figure
 from reports.links import anchor
 from reports.page_parts import LISTED, Cell, Figures, plain
-from reports.pictures import Drawing
 from reports.plain import FRACTION, USD
 from reports.sections import Names, price_lines
 from reports.text import cents, local, percent, sentence, visible
+
+if TYPE_CHECKING:
+    from reports.drawing import Drawing
 
 FIRST = 3
 """Actions that are told before everything else."""
@@ -39,7 +42,8 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
         names=names,
         style=Markup(style),  # noqa: S704 - these two are ours
         script=Markup(script),  # noqa: S704
-        policy=policy(style, script),
+        # As it is, for whoever reads it without a browser: it holds no name.
+        policy=Markup(policy(style, script)),  # noqa: S704
         drawings=drawings,
         figures=[_figure(one, digest) for one in headline.headline(digest)],
         places=page_workloads.places(digest, names),

@@ -13,10 +13,10 @@ from reports.mrkdwn import escaped
 from reports.plan import Look
 from reports.text import counted, middle
 
-SHOWN = 6
+SHOWN = 5
 """Lines of each part; the rest is counted."""
 
-_LINE = 300
+_LINE = 260
 """Longest line in characters before it is escaped: so long that all parts fit into one message."""
 
 _NAME = 100

@@ -78,12 +78,13 @@ def place(key: WorkloadKey, names: Names) -> Cell:
 
 
 def worths(advised: Recommendation) -> Figures:
-    """The dollars in the sentence of what advice frees."""
+    """The dollars in the sentence of what advice frees. Where it takes GPUs that cost what they are
+    worth, the sentence has them once, as what the bill rises by."""
     saving = advised.saving
-    return (
-        ("worth_usd_per_month", saving.worth_usd_per_month),
-        ("saves_usd_per_month", saving.usd_per_month),
-    )
+    worth, saves = saving.worth_usd_per_month, saving.usd_per_month
+    once = saving.gpu_hours_per_week < 0 and worth == saves
+    bill = ("saves_usd_per_month", saves)
+    return (bill,) if once else (("worth_usd_per_month", worth), bill)
 
 
 def savings_figures(digest: Digest) -> Figures:
@@ -198,7 +199,7 @@ def realised(digest: Digest, names: Names) -> Table:
     return Table(
         "Advice that was followed, the latest first; dollars a month",
         ("Workload", "Followed", "Predicted", "Realised", "Seen"),
-        frozenset({"Predicted", "Realised"}),
+        frozenset({"Predicted", "Realised", "Seen"}),
         tuple(_followed(one, names, digest.analysis.timezone) for one in entries[:MOST]),
         _more(len(entries) - MOST),
     )

@@ -30,7 +30,7 @@ def test_it_says_what_changed_what_it_costs_and_by_which_prices() -> None:
     ]
     told = [block["text"]["text"] for block in made.blocks if block["type"] == "section"]
     lines = made.text.splitlines()[:-1]
-    assert told == [f"*{lines[0]}*", *(line.removeprefix("• ") for line in lines[1:])]
+    assert told == [f"*{lines[0]}*", "\n".join(lines[1:])]
 
 
 def test_what_has_no_price_is_not_zero() -> None:

@@ -94,4 +94,4 @@ def test_what_is_too_much_is_counted_and_clusters_are_named_where_there_are_seve
     ).text.splitlines()
     assert lines[0].endswith(": 600 not ready")
     assert lines[2].startswith("• main/inference/Deployment/w000: woken 08:00")
-    assert lines[-2] == "and 594 more"
+    assert lines[-2] == "and 595 more"

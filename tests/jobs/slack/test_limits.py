@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, timedelta
 
 import pytest
@@ -105,16 +104,24 @@ def texts(made: Message) -> list[str]:
     return [part["text"] for part in parts if part]
 
 
-def test_twenty_ordinary_flags_are_all_shown() -> None:
+def test_twenty_flags_with_the_longest_names_are_all_shown() -> None:
+    long = "n" * 300
     changes = [
-        FlagChange("worsened", key(f"chat-{n}"), "mean use 12 % " * 8, NOW, 1234.5, "search")
-        for n in range(20)
+        FlagChange("worsened", key(f"{long}-{n:02}"), "r" * 300, NOW, 123456.78, long)
+        for n in range(21)
     ]
-    blocks = flags_message(changes, analysis(), 7 * DAY).blocks
-    assert len(blocks) == 1 + 20 + 1
-    assert "chat-19" in blocks[-2]["text"]["text"]
-    more = [*changes, *(replace(one, key=key("more")) for one in changes)]
-    assert "and 20 more" in flags_message(more, analysis(), 7 * DAY).blocks[-2]["text"]["text"]
+    price = PriceUsed("A100", "", spot=False, usd_per_gpu_hour=1.0, as_of=None, source=long)
+    made = flags_message(changes, analysis(prices=(price,)), 7 * DAY)
+    shown = "\n".join(texts(made))
+    assert [f"-{n:02} (" in shown for n in range(21)] == [True] * 20 + [False]
+    assert "and 1 more; `gpu-thrift flag` lists all" in shown
+    assert "Prices: nnn" in shown
+
+
+def test_every_part_of_a_morning_is_shown_with_the_longest_names() -> None:
+    shown = "\n".join(texts(morning("n" * 300, 20)))
+    assert shown.count("and 15 more") == 6
+    assert "20 put to sleep" in shown
 
 
 def test_what_did_not_fit_is_told_with_where_it_is() -> None:
