@@ -90,6 +90,19 @@ def section(lines: Sequence[str]) -> Block:
     return SectionBlock(text=MarkdownTextObject(text=_joined(lines, SECTION))).to_dict()
 
 
+def sections(lines: Sequence[str]) -> list[Block]:
+    """The same in as few blocks as hold all of them: each block counts against the whole."""
+    made: list[list[str]] = []
+    room = 0
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            made.append([])
+            room = SECTION - len("\n…") - len(line) - 1
+        made[-1].append(line)
+    return [section(one) for one in made]
+
+
 def _joined(lines: Sequence[str], longest: int) -> str:
     room = longest - len("\n…")
     kept: list[str] = []

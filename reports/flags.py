@@ -7,16 +7,13 @@ from datetime import timedelta
 
 from analyzer.analysis import Analysis
 from analyzer.flags import FlagChange
-from reports.blocks import Message, context, message, section
+from reports.blocks import Message, context, message, sections
 from reports.mrkdwn import escaped
 from reports.plan import name_of
 from reports.text import cents, counted, middle
 
 SHOWN = 20
 """Changes that are listed; the rest is counted."""
-
-_TOGETHER = 5
-"""Changes in one block: each block counts against what a message may hold."""
 
 _NAME, _TEAM, _REASON, _SOURCES = 90, 60, 200, 300
 """Longest name of a workload, name of a team, reason, and sources of prices, in characters before
@@ -36,8 +33,7 @@ def flags_message(changes: Sequence[FlagChange], analysis: Analysis, span: timed
     if more:
         lines.append(f"and {more:,} more; {_REST}")
     note = f"Production GPUs over the last {_span(span)}. {_prices(analysis)}".strip()
-    sections = [section(lines[at : at + _TOGETHER]) for at in range(0, len(lines), _TOGETHER)]
-    blocks = [section([f"*{title}*"]), *sections, context([note])]
+    blocks = [*sections([f"*{title}*", *lines]), context([note])]
     return message([title, *lines, note], blocks, _REST)
 
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from analyzer.sleep.model import SCHEDULE, Row, Slept
 from analyzer.sleep.morning import Morning, Undone, Unready
-from reports.blocks import Message, context, message, section
+from reports.blocks import Message, context, message, section, sections
 from reports.mrkdwn import escaped
 from reports.plan import Look
 from reports.text import counted, middle
@@ -45,7 +45,7 @@ def morning_message(found: Morning, told: Told) -> Message:
     ]
     blocks = [
         section([f"*{title}*"]),
-        *(section([f"*{heading}*", *lines]) for heading, lines in parts),
+        *(block for heading, lines in parts for block in sections([f"*{heading}*", *lines])),
         context([counts]),
     ]
     lines = [title, *(line for heading, of in parts for line in (heading, *of)), counts]

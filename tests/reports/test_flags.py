@@ -28,9 +28,10 @@ def test_it_says_what_changed_what_it_costs_and_by_which_prices() -> None:
         "• Well again: inference/Deployment/fine (search): mean use 12 %; since 2026-11-23",
         "Production GPUs over the last 7 days. Prices: AWS on-demand as of 2026-09-06.",
     ]
-    told = [block["text"]["text"] for block in made.blocks if block["type"] == "section"]
-    lines = made.text.splitlines()[:-1]
-    assert told == [f"*{lines[0]}*", "\n".join(lines[1:])]
+    told, note = made.blocks
+    lines = made.text.splitlines()
+    assert told["text"]["text"].splitlines() == [f"*{lines[0]}*", *lines[1:-1]]
+    assert [one["text"] for one in note["elements"]] == lines[-1:]
 
 
 def test_what_has_no_price_is_not_zero() -> None:
