@@ -28,9 +28,9 @@ def sleeps_and_wakes(home: World) -> Daemon:
     make(home.api, DEPLOYMENT, "lab", DEVELOPMENT, spec={"replicas": 3})
     home.clock.set(BEFORE - timedelta(hours=1), FACTOR)
     daemon = home.start("one", MORE)
-    wait_until(lambda: home.replicas() == {"lab": 0}, 60, daemon.said)
+    wait_until(lambda: home.replicas()["lab"] == 0, 60, daemon.said)
     home.clock.set(BEFORE + timedelta(minutes=15), FACTOR)
-    wait_until(lambda: home.replicas() == {"lab": 3}, 60, daemon.said)
+    wait_until(lambda: home.replicas()["lab"] == 3, 60, daemon.said)
     return daemon
 
 
@@ -44,6 +44,8 @@ def done(daemon: Daemon) -> bool:
 
 
 def test_a_workload_that_is_not_ready_is_told_once_also_after_a_restart(home: World) -> None:
+    odd = {"gpu-thrift.io/awake": "sometimes"}
+    make(home.api, DEPLOYMENT, "odd", DEVELOPMENT, annotations=odd, spec={"replicas": 1})
     first = sleeps_and_wakes(home)
     home.clock.set(SOON, FACTOR)
     wait_until(lambda: "not ready in time" in first.said(), 60, first.said)
@@ -59,9 +61,11 @@ def test_a_workload_that_is_not_ready_is_told_once_also_after_a_restart(home: Wo
     assert home.slack.posted() == [KEY]
     [message] = told(home)
     lines = message.splitlines()
-    assert lines[0] == "Sleep on the morning of 2026-11-23: 1 not ready"
+    assert lines[0] == "Sleep on the morning of 2026-11-23: 1 not ready, 1 to look into"
     assert "/Deployment/lab: woken 07:4" in lines[2]
     assert lines[2].endswith("it has no pods yet")
+    assert lines[3] == "To look into now"
+    assert "/Deployment/odd: bad-annotation (" in lines[4]
     assert lines[-1].startswith("1 put to sleep and 1 woken in the 24 hours up to 2026-11-23 09:30")
 
 

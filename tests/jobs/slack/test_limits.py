@@ -122,6 +122,7 @@ def test_every_part_of_a_morning_is_shown_with_the_longest_names() -> None:
     shown = "\n".join(texts(morning("n" * 300, 20)))
     assert shown.count("and 15 more") == 6
     assert "20 put to sleep" in shown
+    assert "…" not in shown.splitlines()
 
 
 def test_what_did_not_fit_is_told_with_where_it_is() -> None:
