@@ -198,6 +198,16 @@ document.addEventListener("DOMContentLoaded", () => {
         make("tbody", {}, ...rows.map((cells) => row(cells, false)))));
   }
 
+  // What was not measured is not zero: lines from top right to bottom left, 8 pixels apart.
+  const hatched = (from, to, top, high) => {
+    let lines = `M${from} ${top}V${top + high}M${to} ${top}V${top + high}`;
+    for (let at = from + 4; at < to + high; at += 8) {
+      const [begin, end] = [Math.min(at, to), Math.max(at - high, from)];
+      lines += `M${begin.toFixed(1)} ${(top + at - begin).toFixed(1)}L${end.toFixed(1)} ${(top + at - end).toFixed(1)}`;
+    }
+    return lines;
+  };
+
   function chart(figure, told, rows) {
     const id = figure.parentElement.id;
     const hours = told.use.length;
@@ -221,10 +231,11 @@ document.addEventListener("DOMContentLoaded", () => {
     let gaps = "";
     told.use.forEach((part, hour) => {
       const [from, to] = [x(hour), x(hour + 1)];
-      if (part === null) {
-        // Hatched: what was not measured is not zero.
-        for (let y = top; y < top + high; y += 12) gaps += `M${from} ${y + 12}L${to} ${y}`;
-      } else area += `M${from} ${top + high}V${(top + high * (1 - part)).toFixed(1)}H${to}V${top + high}Z`;
+      if (part !== null) area += `M${from} ${top + high}V${(top + high * (1 - part)).toFixed(1)}H${to}V${top + high}Z`;
+      else if (hour === 0 || told.use[hour - 1] !== null) {
+        const next = told.use.findIndex((one, n) => n > hour && one !== null);
+        gaps += hatched(from, x(next < 0 ? hours : next), top, high);
+      }
     });
     parts.push(make("path", { class: "week-use", d: area }), make("path", { class: "week-gap", d: gaps }));
 
