@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.analysis import Analysis
-from analyzer.history import UsedHour
+from analyzer.history import Unused, UsedHour
 from analyzer.model import Window
 
 WHOLE = 0.9
@@ -110,8 +110,8 @@ def recorded_week(
 ) -> Week:
     """A week from its recorded hours, of so many clusters; ``teams`` narrows it to theirs."""
     spent: dict[str, Spend] = defaultdict(Spend)
-    known = held = observed = free = free_usd = 0.0
-    told = False
+    known = held = observed = 0.0
+    pools: list[Unused] = []
     for hour in hours:
         known += 1
         for used in hour.workloads:
@@ -119,18 +119,16 @@ def recorded_week(
                 spent[used.environment] += _spend(used.gpu_hours, used.cost_usd, used.idle_cost_usd)
                 held += used.gpu_hours
                 observed += used.observed_gpu_hours
-        for pool in hour.pools if teams is None else ():
-            told = True
-            free += pool.unallocated_gpu_hours
-            free_usd += pool.unallocated_cost_usd or 0.0
+        pools += hour.pools if teams is None else ()
+    priced = [one.unallocated_cost_usd for one in pools if one.unallocated_cost_usd is not None]
     return Week(
         name=name,
         window=window,
         hours=known,
         of_hours=clusters * window.hours,
         environments=dict(spent),
-        unallocated_gpu_hours=free if told else None,
-        unallocated_cost_usd=free_usd if told else None,
+        unallocated_gpu_hours=sum(one.unallocated_gpu_hours for one in pools) if pools else None,
+        unallocated_cost_usd=sum(priced) if priced else None,
         coverage=min(1.0, observed / held) if held > 0 else None,
     )
 

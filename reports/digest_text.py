@@ -41,6 +41,9 @@ def what(action: Action) -> str:
 
 def effect(advised: Recommendation) -> str:
     """What it frees, what that is worth, and what of it the bill loses: three different things."""
+    saving = advised.saving
+    if saving.gpu_hours_per_week == 0 and not saving.worth_usd_per_month and saving.usd_per_month:
+        return _bill(advised)
     return f"{_freed(advised)}; {_bill(advised)}"
 
 
@@ -52,7 +55,12 @@ def _freed(advised: Recommendation) -> str:
         # New GPUs cost what they are worth: once is enough.
         twice = worth is not None and worth == saving.usd_per_month
         return f"takes {hours(-amount)} GPU-h a week more{'' if twice else f', {usd}'}"
-    return f"frees {hours(amount)} GPU-h a week, {usd}" if amount > 0 else f"frees no GPU-h, {usd}"
+    if amount == 0:
+        # A lower price frees nothing.
+        return (
+            f"the same GPU-h for {cents(worth)} a month less" if worth else f"frees no GPU-h, {usd}"
+        )
+    return f"frees {hours(amount)} GPU-h a week, {usd}"
 
 
 def _bill(advised: Recommendation) -> str:

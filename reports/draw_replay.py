@@ -143,7 +143,7 @@ def _draw_cache(named: _Named, replayed: _Replayed, figure: Figure, theme: Theme
         told += f" (up to {top:.0%})"
     held = replicas(replayed.now.replicas)
     line(axes, kv, edges, color=theme.now, linewidth=5, label=f"now, {held}")
-    line(axes, kv_then, edges, color=theme.then, linewidth=3, label=told)
+    line(axes, np.minimum(kv_then, _CUT), edges, color=theme.then, linewidth=3, label=told)
     for key, what, style in (
         ("kv_p95", "p95 limit", "dashed"),
         ("saturated_at", "saturated", "dotted"),

@@ -75,7 +75,7 @@ def draw(digest: Digest, figure: Figure, theme: Theme) -> None:
     image = axes.imshow(use, cmap=heat, vmin=0, vmax=top, aspect="auto", extent=(0, 24, 7, 0))
     axes.vlines(range(1, 24), 0, 7, color=theme.ground, linewidth=2)
     axes.hlines(range(1, 7), 0, 24, color=theme.ground, linewidth=4)
-    axes.set_xticks(range(0, 25, 3), [f"{hour}:00" for hour in range(0, 25, 3)])
+    axes.set_xticks(range(0, 25, 3), [f"{hour:02}:00" for hour in range(0, 25, 3)])
     axes.set_yticks(np.arange(7) + 0.5, HEAD[1:])
     zone = fitted(figure, f"Local time ({digest.analysis.timezone})", 760)
     write(figure, zone, (_LEFT, 610))

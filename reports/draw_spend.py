@@ -15,16 +15,26 @@ from typing import TYPE_CHECKING, Any
 from analyzer.weeks import Spend, Week
 from reports.digest import Digest
 from reports.drawing import HEIGHT, MARGIN, TITLE, WIDTH, Sketch, Theme, fitted, place, write
-from reports.spend import HEAD, Place, alt, in_order, is_drawable, is_unpriced, places, table, title
+from reports.spend import (
+    HEAD,
+    ORDER,
+    Place,
+    alt,
+    in_order,
+    is_drawable,
+    is_unpriced,
+    places,
+    table,
+    title,
+)
 from reports.text import hours, money, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PARTS = 5
-"""Environments that have a colour of their own; with more, the last one is all the others."""
 _OTHERS = "others"
+"""Environments of other names, where there are several."""
 
 _TOP, _BOTTOM, _RIGHT = 100, 615, 760
 _BELOW = 75
@@ -75,19 +85,24 @@ def draw(digest: Digest, figure: Figure, theme: Theme) -> None:
 
 
 def _parts(found: list[Place], theme: Theme) -> list[Part]:
+    """Those that occur: every week's picture gives an environment the same colour."""
     names = in_order({name for one in found if one.week for name in one.week.environments})
-    if len(names) > _PARTS:
-        names = [*names[: _PARTS - 1], _OTHERS]
+    others = [name for name in names if name not in ORDER]
+    called = {name: name if len(others) == 1 else _OTHERS for name in others}
     spent = []
     for one in found:
         sums: dict[str, Spend] = defaultdict(Spend)
         for name, spend in (one.week.environments if one.week else {}).items():
-            sums[name if name in names else _OTHERS] += spend
+            sums[called.get(name, name)] += spend
         spent.append(sums)
+    shown = dict.fromkeys(called.get(name, name) for name in names)
     return [
-        Part(name, colour, tuple(sums[name] for sums in spent))
-        for name, colour in zip(names, theme.parts, strict=False)
+        Part(name, theme.parts[_slot(name)], tuple(sums[name] for sums in spent)) for name in shown
     ]
+
+
+def _slot(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 @dataclass(slots=True)
@@ -112,7 +127,7 @@ class _Bar:
             self.axes.bar(self.at, self.height, 0.8, linestyle=(0, (3, 2)), **frame)
         sign = _NO_PRICE if _lacks(week) else "" if self.height > 0 else "$0"
         where: Looks = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center"}
-        self.axes.annotate(sign, (self.at, self.height), **where)
+        self.axes.annotate(sign, (self.at, self.height), va="bottom", **where)
 
     def _block(self, usd: float, looks: Looks) -> None:
         if usd > 0:
@@ -180,7 +195,8 @@ def _key(figure: Figure, theme: Theme, found: list[Place], parts: list[Part]) ->
     for part in reversed(parts):
         lines.swatch({"facecolor": part.colour}, _idle(theme, part.colour))
         lines.add(part.name, _INDENT)
-        lines.add(_figures(part.spent[-1]) if week else "", _INDENT)
+        if week:
+            lines.add(_figures(part.spent[-1]), _INDENT)
     if parts:
         lines.add("hatched: idle")
     if any(one.week and _lacks(one.week) for one in found):

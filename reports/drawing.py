@@ -41,8 +41,9 @@ _LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """``parts`` tell environments apart, in their order, for every kind of colour vision; they
-    are Okabe and Ito's, the lighter ones on dark ground. ``heat`` goes from nothing to all."""
+    """``parts`` are a colour an environment, in their order, and one for any other. All are Okabe
+    and Ito's, apart for every kind of colour vision, the lighter ones on dark ground. ``heat``
+    goes from nothing to all."""
 
     ground: str
     text: str

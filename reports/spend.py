@@ -20,7 +20,7 @@ NOBODY = "GPUs nobody asked for"
 _PLACES = 5
 """This week and the four before it."""
 
-_ORDER = (*KNOWN, "unknown")
+ORDER = (*KNOWN, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +76,30 @@ def title(digest: Digest) -> str:
 
 
 def alt(digest: Digest) -> str:
-    this, total = digest.this, digest.this.total
-    free = this.unallocated_cost_usd
-    parts = [
-        f"{title(digest)}. {visible(digest.week)}: {cents(total.cost_usd)} for workloads, "
-        f"{cents(total.idle_cost_usd)} of it idle; {_change(digest)}."
-    ]
-    if free is not None:
-        parts.append(f"{NOBODY}: {cents(free)} more.")
-    if total.unpriced_gpu_hours > 0:
-        parts.append(f"{hours(total.unpriced_gpu_hours)} GPU-hours without a price are not in it.")
-    parts.append(f"Measured: {percent(this.coverage)} of the GPU-hours.")
+    """The picture in words."""
     found = places(digest)
-    if found[-1].recorded:
+    parts = [f"{title(digest)}. {visible(digest.week)}: {_said(digest, found[-1])}"]
+    if found[-1].week and found[-1].recorded:
         parts.append(f"Recorded: {found[-1].recorded}.")
     missing = [visible(one.name) for one in found[:-1] if one.week is None]
     if missing:
         parts.append(f"Nothing recorded: {', '.join(missing)}.")
     return " ".join(parts)
+
+
+def _said(digest: Digest, place: Place) -> str:
+    """The figures of this week."""
+    week = place.week
+    if week is None:
+        return "nothing recorded."
+    total, free = week.total, week.unallocated_cost_usd
+    cost, idle, unpriced = _row(total)
+    text = f"{cost} for workloads, {idle} of it idle; {_change(digest)}."
+    if free is not None:
+        text += f" {NOBODY}: {cents(free)} more."
+    if total.unpriced_gpu_hours > 0:
+        text += f" {unpriced} GPU-hours without a price are not in it."
+    return f"{text} Measured: {percent(week.coverage)} of the GPU-hours."
 
 
 def _change(digest: Digest) -> str:
@@ -143,4 +149,4 @@ def is_unpriced(spend: Spend) -> bool:
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Environments as they are told everywhere, any other by name after them."""
-    return sorted(names, key=lambda n: (_ORDER.index(n) if n in _ORDER else len(_ORDER), n))
+    return sorted(names, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import io
 from pathlib import Path
 
 import click
@@ -10,29 +10,18 @@ from rich.console import Console
 
 from analyzer.analysis import Analysis
 from analyzer.collect import recording
-from analyzer.collect.simulate import FleetObjects, MemoryStore, demo_fleet, exposition
-from analyzer.collect.snapshot import ClusterSource, take_snapshot
 from analyzer.config import Config
-from analyzer.errors import GpuThriftError
-from analyzer.model import Snapshot, Window
+from analyzer.model import Snapshot
 from jobs.commands.options import console
-from jobs.wiring import analysed, read_settings
+from jobs.daemon.periods import WEEK, Period
+from jobs.daemon.tasks.reading import Looked
+from jobs.demo import Demo, last_week
+from jobs.weekly.keep import keep
+from jobs.weekly.make import files, payloads, report_of
+from jobs.wiring import analysed
 from reports.export import to_csv, to_json
 from reports.markdown import to_markdown
 from reports.terminal import render
-
-_END = datetime(2026, 11, 23, tzinfo=UTC)
-"""The simulated weeks end here, a Monday, so that every run shows the same figures."""
-_LENGTH = timedelta(days=28)
-
-
-def simulated(seed: int) -> Snapshot:
-    """A snapshot of the simulated fleet, read as a Prometheus and a Kubernetes API would be."""
-    window = Window.ending(_END, _LENGTH)
-    fleet = demo_fleet(seed, _END)
-    store = MemoryStore(exposition(fleet, window), "demo")
-    source = ClusterSource("demo", lambda: store, FleetObjects(fleet))
-    return take_snapshot([source], read_settings(Config()), window, _END)
 
 
 @click.command("demo")
@@ -48,30 +37,41 @@ def simulated(seed: int) -> Snapshot:
 def command(seed: int, output: Path) -> None:
     """Run everything on a simulated fleet of 54 GPUs over four weeks.
 
-    Needs no Prometheus, no cluster and no configuration. Prints the table and writes the report
-    as JSON, CSV, Markdown and text, and the recording behind them.
+    Needs no Prometheus, no cluster and no configuration. Prints the table of the four weeks and
+    writes it as JSON, CSV, Markdown and text, with the recording behind it; and the report of the
+    last week, as a page, as files and as the messages that Slack would get.
     """
-    snapshot = simulated(seed)
-    analysis = analysed(Config(), snapshot, snapshot.taken_at)
+    demo = Demo(seed)
+    month = demo.snapshot(demo.whole)
+    analysis = analysed(Config(), month, month.taken_at)
     render(analysis, console())
-    click.echo("\nA simulated fleet: no cluster was read. Written:")
-    for path in _write(analysis, snapshot, output):
+    click.echo("\nA simulated fleet: no cluster was read. Four weeks, written:")
+    for path in keep(output, _texts(analysis)):
+        click.echo(f"  {path}")
+    recording.save(month, output / "recording.json.gz")
+    click.echo(f"  {output / 'recording.json.gz'}")
+    click.echo("The report of the last week; open the first in a browser:")
+    for path in keep(output, weekly_files(demo, month)):
         click.echo(f"  {path}")
 
 
-def _write(analysis: Analysis, snapshot: Snapshot, folder: Path) -> list[Path]:
-    texts = {
-        "report.json": to_json(analysis),
-        "report.csv": to_csv(analysis),
-        "report.md": to_markdown(analysis),
+def _texts(analysis: Analysis) -> dict[str, bytes]:
+    text = io.StringIO()
+    render(analysis, Console(file=text, width=10_000))
+    return {
+        "analysis.json": to_json(analysis).encode(),
+        "analysis.csv": to_csv(analysis).encode(),
+        "analysis.md": to_markdown(analysis).encode(),
+        "analysis.txt": text.getvalue().encode(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="")
-        with (folder / "report.txt").open("w", encoding="utf-8") as file:
-            render(analysis, Console(file=file, width=10_000))
-    except OSError as error:
-        raise GpuThriftError(f"{folder}: cannot write the report: {error.strerror}") from error
-    recording.save(snapshot, folder / "recording.json.gz")
-    return [folder / name for name in (*texts, "report.txt", "recording.json.gz")]
+
+
+def weekly_files(demo: Demo, month: Snapshot) -> dict[str, bytes]:
+    """The last week's report, as ``gpu-thrift report`` writes it."""
+    config, (name, window) = Config(), last_week()
+    snapshot = demo.snapshot(window)
+    looked = Looked(snapshot, analysed(config, snapshot, snapshot.taken_at))
+    past = demo.past(month, looked.analysis)
+    period = Period(name, window.start, window.end, window.end, WEEK)
+    report = report_of(period, looked, lambda _: past, (), config)
+    return files(report) | {"slack.json": payloads(report, "")}

@@ -94,8 +94,8 @@ def publish(period: Period, once: Once) -> None:
     made = report.run_once(period, once.look, once.database, config, now, timedelta(0))
     for file in made.files:
         click.echo(str(file))
-    for key in made.known:
-        click.echo(f"{key}: posted or waiting already; it is not posted twice")
+    for known in made.known:
+        click.echo(f"{known.channel} was told of {period.key} already: nothing is posted twice")
     if not config.slack.destination:
         for one in made.reports[:1]:
             show(one, config.web.url)

@@ -17,6 +17,7 @@ from jobs.daemon.runner import Job, Runner
 from jobs.daemon.work import Work
 from jobs.scheduler import Scheduler
 from jobs.web import Check, JobLine, Page
+from reports.links import PAGE
 
 SILENT_S = 180.0
 """A scheduler that woke nothing for so long never will again: it wakes every minute."""
@@ -120,7 +121,7 @@ class DaemonVitals:
         if self._reports is None:
             return ()
         try:
-            found = sorted(self._reports.glob("*/report.md"), reverse=True)[:LISTED]
+            found = sorted(self._reports.glob(f"*/{PAGE}"), reverse=True)[:LISTED]
         except OSError:
             return ()
         return tuple(one.relative_to(self._reports).as_posix() for one in found)

@@ -188,8 +188,19 @@ def test_demo_needs_nothing_and_writes_its_files(tmp_path: Path) -> None:
     done = run("demo", "-o", tmp_path / "out", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names >= {"report.json", "report.csv", "report.md", "report.txt", "recording.json.gz"}
-    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    kinds = {f"analysis.{kind}" for kind in ("json", "csv", "md", "txt")}
+    kinds |= {f"report.{kind}" for kind in ("html", "json", "csv", "md")}
+    assert names == kinds | {
+        "recording.json.gz",
+        "slack.json",
+        "spend.png",
+        "rhythm.png",
+        "replay.png",
+    }
+    week = json.loads((tmp_path / "out" / "report.json").read_text())
+    jsonschema.validate(week, schema())
+    assert (week["week"]["name"], week["window"]["hours"]) == ("2026-W47", 168)
+    document = json.loads((tmp_path / "out" / "analysis.json").read_text())
     jsonschema.validate(document, schema())
     # The recording says the same again.
     again = run(

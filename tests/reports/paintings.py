@@ -99,3 +99,19 @@ def apart(one: str, other: str, vision: str) -> float:
 
 def rises(values: list[float], by: float) -> bool:
     return all(b - a >= by for a, b in pairwise(values))
+
+
+def bars(figure: Figure, at: int) -> list[float]:
+    """Heights of the blocks of one place, from the ground up."""
+    blocks = [p for p in figure.axes[0].patches if p.get_fill() and p.get_height() > 0]
+    mine = [p for p in blocks if abs(p.get_x() + p.get_width() / 2 - at) < 0.01]
+    return [p.get_height() for p in sorted(mine, key=lambda p: p.get_y())]
+
+
+def below(figure: Figure) -> list[str]:
+    return [label.get_text().strip() for label in figure.axes[0].get_xticklabels()]
+
+
+def frames(figure: Figure) -> list[int]:
+    found = [p for p in figure.axes[0].patches if not p.get_fill()]
+    return [round(p.get_x() + p.get_width() / 2) for p in found]

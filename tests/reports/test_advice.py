@@ -26,10 +26,12 @@ from analyzer.advice import (
     Trial,
 )
 from reports.advice_text import advice_lines, bill, effect, freed, instead, total
+from reports.digest import Past, digest
 from reports.export import document, schema, to_csv, to_json
 from reports.markdown import to_markdown
 from reports.sections import sections
-from reports.weekly import weekly_message
+from reports.slack import weekly
+from tests import builders as make
 from tests.builders import analysis, recommendation, workload_use
 from tests.reports import advised, fleets
 from tests.reports.screens import pipe, plain_screen
@@ -87,7 +89,12 @@ def test_any_advice_is_a_document_that_satisfies_the_schema_and_can_be_read(
     pipe(made)
     to_csv(made)
     to_markdown(made)
-    weekly_message("2026-W47", made)
+    message_of(made)
+
+
+def message_of(made):
+    found = digest("2026-W47", make.snapshot(), made, Past())
+    return weekly(found, lambda _: None).text
 
 
 def test_every_action_is_in_the_contract():
@@ -344,9 +351,10 @@ def test_flagged_alone_has_advice_for_these_and_no_totals_of_all():
 
 def test_the_weekly_message_and_markdown_tell_it_too():
     made = fleets.ALL["advised"]()
-    text, _ = weekly_message("2026-W47", made)
-    assert "Recommendations\n\u2022 10.4 GPUs freed" in text
-    assert "and 1 more" in text
+    text = message_of(made)
+    assert "Do first\n1. *inference/" in text
+    assert "(medium confidence)\nFrees 1,344 GPU-h a week, worth $40,179" in text
+    assert "(high confidence)\nThe bill falls by $1,500.00 a month. The figures" in text
     page = to_markdown(made)
     assert page.index("## Recommendations") < page.index("## Totals")
     assert (

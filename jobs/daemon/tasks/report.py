@@ -28,14 +28,12 @@ PATIENCE = timedelta(hours=2)
 @dataclass(frozen=True, slots=True)
 class Made:
     """What came of a week. ``failed`` has the reason for each cluster that could not be read,
-    ``posted`` the keys of the messages that are to be posted, ``known`` of those that the ledger
-    had already."""
+    ``known`` the reports whose messages the ledger had already."""
 
     reports: tuple[Report, ...]
     files: tuple[Path, ...]
     failed: Mapping[str, str]
-    posted: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
+    known: tuple[Report, ...] = ()
 
 
 def run_once(
@@ -64,11 +62,9 @@ def run_once(
     if failed:
         log.warning("the report of %s lacks %s", period.key, each_named(failed))
     told = [notice for one in made for notice in notices(one, config.web.url)]
-    added = SqlNotices(database).add(told, now) if told else []
-    keys = [one.key for one in told]
-    return Made(
-        tuple(made), tuple(kept), failed, tuple(added), tuple(k for k in keys if k not in added)
-    )
+    new = set(SqlNotices(database).add(told, now)) if told else set()
+    known = tuple(one for one in made if one.channel and one.key not in new)
+    return Made(tuple(made), tuple(kept), failed, known)
 
 
 def folder_of(config: Config) -> Path:

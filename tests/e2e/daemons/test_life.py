@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from tests.e2e.daemons.clock import wait_until
 from tests.e2e.daemons.conftest import AFTER, FACTOR
-from tests.e2e.daemons.world import Daemon, World, workloads
+from tests.e2e.daemons.world import REPORT, Daemon, World, workloads
 from tests.fakes.kubeapi.requests import Hang
 
 GOOD = "gpu_thrift_config_last_reload_successful"
@@ -25,19 +25,19 @@ def test_every_job_happens_once(home: World) -> None:
     wait_until(lambda: daemon.get("/readyz").status_code == 200, 20, daemon.said)
     home.clock.set(AFTER, FACTOR)
     wait_until(lambda: home.replicas() == {**awake, "early": 0}, 60, daemon.said)
-    wait_until(lambda: len(home.slack.posted()) == 2, 60, daemon.said)
+    wait_until(lambda: len(home.slack.posted()) == 3, 60, daemon.said)
     done = 'gpu_thrift_job_runs_total{job="record-usage",outcome="done"}'
     wait_until(lambda: daemon.metric(done) == 2, 60, daemon.said)
-    flags, report = sorted(home.slack.posted())
+    flags, *report = sorted(home.slack.posted())
     assert flags.startswith("flag-underused 2026-11-23")
-    assert report == "weekly-report 2026-W47"
-    assert (home.home / "reports" / "2026-W47" / "report.md").is_file()
+    assert report == REPORT
+    assert (home.home / "reports" / "2026-W47" / "report.html").is_file()
     assert daemon.metric("gpu_thrift_leader") == 1
     assert daemon.metric('gpu_thrift_sleeping_workloads{cluster="main"}') == 1
     assert not [path for _, path in home.writes() if "chat" in path]
     page = daemon.get("/").text
     assert "weekly-report" in page
-    assert "2026-W47/report.md" in page
+    assert "2026-W47/report.html" in page
     assert daemon.end() == 0
     assert "ended" in daemon.said()
     assert "Traceback" not in daemon.said()

@@ -25,6 +25,10 @@ from tests.fakes.kubeapi.caller import Caller, caller
 from tests.fakes.slack import TOKEN, SlackStandIn
 from tests.openmetrics import RawSeries
 
+CHANNEL = "C0GPUS0001"
+REPORT = [f"weekly-report 2026-W47 {CHANNEL}{part}" for part in ("", " details")]
+"""The messages of the week before ``MONDAY``."""
+
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 Sections = Mapping[str, Mapping[str, Any]]
@@ -207,7 +211,7 @@ def world(home: Path, prometheus: str, tokens: Mapping[str, str] | None = None) 
             "leadership": {"by": "lease", "namespace": api.namespace, "duration": "2s"},
             "web": {"port": 0, "reports": home / "reports"},
             "slack": {
-                "channel": "C0GPUS0001",
+                "channel": CHANNEL,
                 "token_file": secret,
                 "url": slack.url,
                 "timeout": "1s",

@@ -179,7 +179,7 @@ def test_the_daemon_s_job_follows_advice_and_a_superseded_run_writes_none(
 ) -> None:
     """Only what is read is replaced."""
     analyses = [analysis(use(recommendation())), analysis(use(replicas=4))]
-    monkeypatch.setattr(jobs.daemon.work, "reading", lambda *_: lambda _: analyses[0])
+    monkeypatch.setattr(jobs.daemon.work, "analysing", lambda _: lambda _: analyses[0])
     path = tmp_path / "config.toml"
     path.write_text("")
     config = load(path, {"HOME": str(tmp_path)})

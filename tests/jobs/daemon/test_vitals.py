@@ -115,10 +115,10 @@ def test_the_page_names_jobs_reports_and_a_refused_configuration(
 ) -> None:
     for week in ("2026-W46", "2026-W47"):
         (tmp_path / week).mkdir()
-        (tmp_path / week / "report.md").write_text("x")
+        (tmp_path / week / "report.html").write_text("x")
     scene.reloader.problem = "needs a restart: [web] port"
     page = scene.vitals.page()
-    assert page.reports == ("2026-W47/report.md", "2026-W46/report.md")
+    assert page.reports == ("2026-W47/report.html", "2026-W46/report.html")
     [line] = page.jobs
     assert (line.name, line.schedule, line.last) == ("sleep", "every minute", "")
     assert line.next_due == "2026-01-01 12:35 UTC"
