@@ -188,7 +188,7 @@ def models(digest: Digest) -> Table:
     return Table(
         "What a million tokens cost, prompt and generation together",
         ("Model", "Cost a million", "Million tokens", "Cost", "Workloads", "Heard"),
-        frozenset({"Cost a million", "Million tokens", "Cost", "Heard"}),
+        frozenset({"Cost a million", "Million tokens", "Cost", "Workloads", "Heard"}),
         rows,
         _more(len(digest.models) - MOST),
     )

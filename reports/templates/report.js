@@ -39,7 +39,8 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const one of table.tHead.rows[0].cells) one.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", order);
     const sign = order === "ascending" ? 1 : -1;
-    const keyed = bodies.map((body) => [valueOf(body.rows[0].cells[head.cellIndex], isNumber), body]);
+    const cellOf = (body) => body.rows[0].cells[head.cellIndex];
+    const keyed = bodies.map((body) => [valueOf(cellOf(body), isNumber), body]);
     keyed.sort(([a], [b]) => {
       if (a === null || b === null) return (a === null) - (b === null);
       return sign * (isNumber ? a - b : collator.compare(a, b));
@@ -162,6 +163,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (part > 0 && part < 0.005) return "<1%";
     return `${Math.round(part * 100)}%`;
   };
+  const fixed = (number) => number.toFixed(1);
   const short = (number) => (number === null ? "?" : String(Math.round(number * 10) / 10));
 
   const byDay = (told) => days.map(([begin, name], n) => {
@@ -198,6 +200,17 @@ document.addEventListener("DOMContentLoaded", () => {
         make("tbody", {}, ...rows.map((cells) => row(cells, false)))));
   }
 
+  // What was not measured is not zero: lines from top right to bottom left, 8 pixels apart.
+  const hatched = (from, to, top, high) => {
+    let lines = `M${from} ${top}V${top + high}M${to} ${top}V${top + high}`;
+    for (let at = from + 4; at < to + high; at += 8) {
+      const [begin, end] = [Math.min(at, to), Math.max(at - high, from)];
+      const [start, stop] = [begin, end].map((one) => `${fixed(one)} ${fixed(top + at - one)}`);
+      lines += `M${start}L${stop}`;
+    }
+    return lines;
+  };
+
   function chart(figure, told, rows) {
     const id = figure.parentElement.id;
     const hours = told.use.length;
@@ -221,19 +234,23 @@ document.addEventListener("DOMContentLoaded", () => {
     let gaps = "";
     told.use.forEach((part, hour) => {
       const [from, to] = [x(hour), x(hour + 1)];
-      if (part === null) {
-        // Hatched: what was not measured is not zero.
-        for (let y = top; y < top + high; y += 12) gaps += `M${from} ${y + 12}L${to} ${y}`;
-      } else area += `M${from} ${top + high}V${(top + high * (1 - part)).toFixed(1)}H${to}V${top + high}Z`;
+      const ground = top + high;
+      const y = fixed(ground - high * part);
+      if (part !== null) area += `M${from} ${ground}V${y}H${to}V${ground}Z`;
+      else if (hour === 0 || told.use[hour - 1] !== null) {
+        const next = told.use.findIndex((one, n) => n > hour && one !== null);
+        gaps += hatched(from, x(next < 0 ? hours : next), top, high);
+      }
     });
-    parts.push(make("path", { class: "week-use", d: area }), make("path", { class: "week-gap", d: gaps }));
+    parts.push(make("path", { class: "week-use", d: area }));
+    parts.push(make("path", { class: "week-gap", d: gaps }));
 
     const most = Math.max(1, ...told.replicas.map((one) => one ?? 0));
     let steps = "";
     let before = null;
     told.replicas.forEach((one, hour) => {
       if (one === null) { before = null; return; }
-      const y = (bottom - (one / most) * tall).toFixed(1);
+      const y = fixed(bottom - (one / most) * tall);
       steps += `${before === null ? "M" : "L"}${x(hour)} ${y}H${x(hour + 1)}`;
       before = one;
     });
@@ -245,10 +262,11 @@ document.addEventListener("DOMContentLoaded", () => {
     parts.push(make("path", { class: "week-replicas", d: steps }));
     days.forEach(([begin, name], n) => {
       const end = days[n + 1]?.[0] ?? hours;
-      parts.push(make("line", { class: "week-line", x1: x(begin), x2: x(begin), y1: top, y2: bottom }));
+      const at = x(begin);
+      parts.push(make("line", { class: "week-line", x1: at, x2: at, y1: top, y2: bottom }));
       const room = x(end) - x(begin);
-      if (room > 18) write((x(begin) + x(end)) / 2, bottom + 18, room > 48 ? name : name.slice(0, room > 26 ? 3 : 2),
-        { "text-anchor": "middle" });
+      const fit = room > 48 ? name : name.slice(0, room > 26 ? 3 : 2);
+      if (room > 18) write((x(begin) + x(end)) / 2, bottom + 18, fit, { "text-anchor": "middle" });
     });
     write(left, 14, "GPU use by hour", { class: "week-head" });
     write(left, low - 8, "Replicas", { class: "week-head" });
@@ -260,7 +278,8 @@ document.addEventListener("DOMContentLoaded", () => {
       const length = name.length * 7;
       write(at, 14, name, { "text-anchor": "end" });
       at -= length + 18;
-      parts.push(kind === "week-gap" ? make("path", { class: kind, d: `M${at} 15l14-11m-14 4l6-4m2 11l6-5` })
+      parts.push(kind === "week-gap"
+        ? make("path", { class: kind, d: `M${at} 15l14-11m-14 4l6-4m2 11l6-5` })
         : make("rect", { class: kind, x: at, y: 4, width: 14, height: 11 }));
       at -= 14;
     }

