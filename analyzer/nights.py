@@ -15,6 +15,9 @@ from analyzer.model import STEP_S, NodeClass, Pool, Snapshot, Window, WorkloadKe
 from analyzer.sleep.annotations import has_memory
 from analyzer.sleep.model import NotDone, Slept
 
+WOKEN = "woken"
+"""How a sleep ended that we ended."""
+
 Floats = npt.NDArray[np.float64]
 _STEP_H = STEP_S / 3600
 
@@ -41,7 +44,8 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """``slept`` and ``woken`` count sleeps that began and ended, ``asleep`` those at the end.
+    """``slept`` counts sleeps that began, ``woken`` those that we ended, ``otherwise`` those that
+    ended without us (a person woke it, or it was deleted), ``asleep`` those at the end.
 
     ``gpu_hours`` were not held, and are worth ``usd``, of what is priced (``unpriced_gpu_hours``
     is the rest). ``left`` is None where nobody told of nodes.
@@ -49,6 +53,7 @@ class Nights:
 
     slept: int
     woken: int
+    otherwise: int
     asleep: int
     workloads: int
     gpu_hours: float
@@ -67,9 +72,11 @@ def nights(
     found = [_seen(one, snapshot) for one in sleeps]
     found = [one for one in found if _clipped(one, window) > 0]
     hours = [(one, _clipped(one, window)) for one in found]
+    ended = [one for one in found if one.until is not None and one.until < window.end]
     return Nights(
         slept=sum(window.start <= one.since < window.end for one in found),
-        woken=sum(one.until is not None and one.until < window.end for one in found),
+        woken=sum(one.ended == WOKEN for one in ended),
+        otherwise=sum(one.ended != WOKEN for one in ended),
         asleep=sum(one.until is None or one.until >= window.end for one in found),
         workloads=len({one.key for one in found}),
         gpu_hours=sum(one.gpus * h for one, h in hours),
@@ -77,8 +84,8 @@ def nights(
         unpriced_gpu_hours=sum(one.gpus * h for one, h in hours if one.usd_per_hour is None),
         late=tuple(
             Late(one.key, one.until, one.ready_at, one.cause)
-            for one in sorted(found, key=lambda one: one.key)
-            if one.cause and one.until is not None and one.until < window.end
+            for one in sorted(ended, key=lambda one: one.key)
+            if one.cause and one.until is not None
         ),
         not_done=tuple(one for one in not_done if window.start <= one.at < window.end),
         left=_left(snapshot.pools, analysis, found),

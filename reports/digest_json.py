@@ -102,6 +102,7 @@ def _nights(nights: Nights | None) -> dict[str, Any] | None:
         "workloads": nights.workloads,
         "slept": nights.slept,
         "woken": nights.woken,
+        "otherwise": nights.otherwise,
         "asleep": nights.asleep,
         "gpu_hours": number(nights.gpu_hours, HOURS),
         "usd": number(nights.usd, USD),

@@ -127,9 +127,10 @@ def sleeping(digest: Digest) -> tuple[str, ...]:
         return ("No ledger could tell what slept.",)
     if not nights.workloads and not nights.not_done:
         return ("Nothing was put to sleep.",)
+    other = f"ended by others {nights.otherwise:,}×, " if nights.otherwise else ""
     lines = [
-        f"{counted(nights.workloads, 'workload')}: slept {nights.slept:,}×, woke "
-        f"{nights.woken:,}×, {nights.asleep:,} asleep at the end",
+        f"{counted(nights.workloads, 'workload')}: slept {nights.slept:,}×, woken "
+        f"{nights.woken:,}×, {other}{nights.asleep:,} asleep at the end",
         f"{slept(nights)} not held, worth {cents(nights.usd)}",
         left(nights.left),
     ]

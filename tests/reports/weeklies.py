@@ -245,9 +245,9 @@ def _slept(key: WorkloadKey, at_day: float, hours: float = 13.0, cause: str = ""
     since = WEEK.start + timedelta(days=at_day)
     until = since + hours * HOUR
     ready = None if cause else until + timedelta(minutes=8)
-    return Slept(
-        key, f"uid-{key.name}", since, until, 1.0, 0.805, ("n1",), "schedule", ready, cause
-    )
+    gpus, usd, nodes = 1.0, 0.805, ("n1",)
+    uid, by, ended = f"uid-{key.name}", "schedule", "woken"
+    return Slept(key, uid, since, until, gpus, usd, nodes, by, ready, cause, ended)
 
 
 def _followed(key: WorkloadKey) -> Followed:

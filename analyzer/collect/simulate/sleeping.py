@@ -42,6 +42,7 @@ def _of(fleet: Fleet, app: App, cluster: str) -> list[Slept]:
                 usd_per_hour=None,
                 nodes=tuple(sorted({pod.node.name for pod in ran})),
                 by=SCHEDULE,
+                ended="" if until_s is None else "woken",
                 ready_at=datetime.fromtimestamp(max(pod.ready_s for pod in woke), UTC)
                 if woke
                 else None,
