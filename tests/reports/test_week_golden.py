@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from reports.digest import Digest
-from reports.digest_json import week_object
+from reports.digest_json import week_object, weekly_json
+from reports.export import schema
 from reports.links import page_url
 from reports.pictures import Drawing
 from reports.slack import details, weekly
 from reports.weekly_markdown import weekly_markdown
 from tests import golden
 from tests.reports import weeklies
+from tests.reports.test_export import closed
 
 PICTURES = (
     Drawing("spend", "GPU spend by week", "Bars that grow.", b"", b"", (), ()),
@@ -44,3 +47,9 @@ def digested(digest: Digest) -> str:
 )
 def test_it_is_as_it_was_agreed(name: str, kind: str, renderer) -> None:  # type: ignore[no-untyped-def]
     golden.check(f"week/{name}.{kind}", renderer(weeklies.ALL[name]()))
+
+
+@pytest.mark.parametrize("name", sorted(weeklies.ALL))
+def test_the_document_is_as_the_schema_says_and_no_more(name: str) -> None:
+    document = json.loads(weekly_json(weeklies.ALL[name]()))
+    Draft202012Validator(closed(schema())).validate(document)
