@@ -48,20 +48,21 @@ class Message:
     blocks: tuple[Block, ...]
 
 
-def message(lines: Iterable[str], blocks: Sequence[Block]) -> Message:
+def message(
+    lines: Iterable[str], blocks: Sequence[Block], rest: str = "the rest is in the report"
+) -> Message:
     """``lines`` are the text. What is beyond Slack's limits is left out from the end, and that
-    is said."""
+    is said, with where the ``rest`` is to be found."""
     text = "\n".join(lines)
     if len(text) > TEXT:
         # Not within an escape, which would show as its first half.
         text = f"{text[: TEXT - 2].rpartition(chr(10))[0]}\n…"
-    return Message(text, _fitted(blocks))
+    return Message(text, _fitted(blocks, context([f"_There is more than fits here: {rest}._"])))
 
 
-def _fitted(blocks: Sequence[Block]) -> tuple[Block, ...]:
+def _fitted(blocks: Sequence[Block], note: Block) -> tuple[Block, ...]:
     kept: list[Block] = []
     size = 0
-    note = context(["_There is more than fits here: the rest is in the report._"])
     for block in blocks:
         size += EACH + _weight(block)
         if size > WHOLE or (len(kept) == BLOCKS - 1 and len(blocks) > BLOCKS):
@@ -87,6 +88,19 @@ def header(text: str) -> Block:
 def section(lines: Sequence[str]) -> Block:
     """Lines of markup, one below the other, as many as there is room for."""
     return SectionBlock(text=MarkdownTextObject(text=_joined(lines, SECTION))).to_dict()
+
+
+def sections(lines: Sequence[str]) -> list[Block]:
+    """The same in as few blocks as hold all of them: each block counts against the whole."""
+    made: list[list[str]] = []
+    room = 0
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            made.append([])
+            room = SECTION - len("\n…") - len(line) - 1
+        made[-1].append(line)
+    return [section(one) for one in made]
 
 
 def _joined(lines: Sequence[str], longest: int) -> str:

@@ -103,9 +103,12 @@ def needed(action: Action, names: Names) -> str:
 
 def flagged(use: WorkloadUse, names: Names) -> str:
     """One production workload that is idle or underused."""
-    return (
-        f"{name_of(use, names)}: {use.verdict.name}, {_idle(use)}. {sentence(use.verdict.reason)}"
-    )
+    return f"{flagged_briefly(use, names)}. {sentence(use.verdict.reason)}"
+
+
+def flagged_briefly(use: WorkloadUse, names: Names) -> str:
+    """The same without the reason."""
+    return f"{name_of(use, names)}: {use.verdict.name}, {_idle(use)}"
 
 
 def _idle(use: WorkloadUse) -> str:

@@ -27,7 +27,7 @@ from reports.spend import (
     table,
     title,
 )
-from reports.text import hours, money, percent
+from reports.text import cents, hours, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,4 +245,5 @@ def _sum(spend: Spend) -> str:
 
 
 def _money(usd: float) -> str:
-    return money(usd) if usd < 100_000 else _short(usd)
+    """To the cent, or so short that nobody takes it for the sum."""
+    return cents(usd) if usd < 999.5 else _short(usd)

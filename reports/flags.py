@@ -1,50 +1,40 @@
-"""The message about flags that appeared, worsened or cleared: one a day at most, the dearest first.
-
-Slack's limits (50 blocks, 3,000 characters a section) are kept by showing few and short lines.
-https://docs.slack.dev/reference/block-kit/blocks/section-block
-"""
+"""The message about flags that appeared, worsened or cleared, the dearest first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from analyzer.analysis import Analysis
 from analyzer.flags import FlagChange
-from reports.mrkdwn import code, escaped
+from reports.blocks import Message, context, message, sections
+from reports.mrkdwn import escaped
 from reports.plan import name_of
-from reports.text import counted, money
+from reports.text import cents, counted, middle
 
 SHOWN = 20
 """Changes that are listed; the rest is counted."""
 
-_LONGEST = 400
-"""Characters of a reason."""
+_NAME, _TEAM, _REASON, _SOURCES = 90, 60, 200, 300
+"""Longest name of a workload, name of a team, reason, and sources of prices, in characters before
+they are escaped: so long that all that is listed fits into one message."""
+
+_REST = "`gpu-thrift flag` lists all"
 
 _WORDS = {"appeared": "Underused", "worsened": "Worse", "cleared": "Well again"}
 
-Block = Mapping[str, Any]
 
-
-def flags_message(
-    changes: Sequence[FlagChange], analysis: Analysis, span: timedelta
-) -> tuple[str, tuple[Block, ...]]:
-    """The message as plain text and as Block Kit blocks, which say the same."""
+def flags_message(changes: Sequence[FlagChange], analysis: Analysis, span: timedelta) -> Message:
+    """The message, whose text and blocks say the same."""
     title = _title(changes)
     clusters = len(analysis.clusters) > 1
-    lines = [_line(change, clusters) for change in changes[:SHOWN]]
+    lines = [f"• {_line(change, clusters)}" for change in changes[:SHOWN]]
     more = len(changes) - len(lines)
     if more:
-        lines.append(f"and {more:,} more; `gpu-thrift flag` lists all")
+        lines.append(f"and {more:,} more; {_REST}")
     note = f"Production GPUs over the last {_span(span)}. {_prices(analysis)}".strip()
-    text = "\n".join([title, *(f"\u2022 {line}" for line in lines), note])
-    blocks = (
-        _section(f"*{title}*"),
-        *(_section(line) for line in lines),
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": note[:2000]}]},
-    )
-    return text, blocks
+    blocks = [*sections([f"*{title}*", *lines]), context([note])]
+    return message([title, *lines, note], blocks, _REST)
 
 
 def _span(span: timedelta) -> str:
@@ -59,25 +49,20 @@ def _title(changes: Sequence[FlagChange]) -> str:
     parts = []
     if bad:
         least = "at least " if 0 < len(known) < len(bad) else ""
-        usd = f": {least}{money(sum(known))} a week for idle GPUs" if known else ""
+        usd = f": {least}{cents(sum(known))} a week for idle GPUs" if known else ""
         parts.append(f"{counted(len(bad), 'production deployment')} underused{usd}")
     if well:
         parts.append(f"{counted(well, 'production deployment')} well again")
-    return "; ".join(parts)
+    return "; ".join(parts) or "No flag changed"
 
 
 def _line(change: FlagChange, clusters: bool) -> str:
-    name = code(name_of(change.key, clusters))
-    usd = "" if change.usd_per_week is None else f", {money(change.usd_per_week)} a week idle"
-    team = f" ({escaped(change.team)[:80]})" if change.team else ""
-    reason = escaped(change.reason)
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}\u2026"
+    name = escaped(middle(name_of(change.key, clusters), _NAME))
+    usd = "" if change.usd_per_week is None else f", {cents(change.usd_per_week)} a week idle"
+    team = f" ({escaped(change.team, _TEAM)})" if change.team else ""
     since = f"; since {change.since:%Y-%m-%d}" if change.what != "appeared" else ""
+    reason = escaped(change.reason, _REASON)
     return f"{_WORDS[change.what]}: {name}{team}{usd}: {reason}{since}"
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def _prices(analysis: Analysis) -> str:
@@ -86,4 +71,4 @@ def _prices(analysis: Analysis) -> str:
     if not sources:
         return ""
     as_of = f" as of {dates[0]}" if dates else ", undated"
-    return f"Prices: {escaped(sources)}{as_of}."
+    return f"Prices: {escaped(sources, _SOURCES)}{as_of}."

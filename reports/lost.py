@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from reports.blocks import Message, message, section
+from reports.mrkdwn import escaped
 
-from reports.mrkdwn import code, escaped
-
-Block = Mapping[str, Any]
-
-_LONGEST = 1500
-"""Characters of a reason."""
+_LONGEST = 500
+"""Characters of a reason before it is escaped: so many fit whatever they become by that."""
 
 
-def lost_message(job: str, period: str, why: str) -> tuple[str, tuple[Block, ...]]:
-    """The message as plain text and as Block Kit blocks, which say the same."""
-    title = f"{code(job)} of {escaped(period)} was not done"
-    reason = escaped(why)
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}\u2026"
-    text = f"*{title}*\n{reason}"
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-    return f"{title}: {reason}", (block,)
+def lost_message(job: str, period: str, why: str) -> Message:
+    """The message, whose text and blocks say the same."""
+    title = f"{escaped(job)} of {escaped(period)} was not done"
+    reason = escaped(why, _LONGEST)
+    return message([f"{title}: {reason}"], [section([f"*{title}*", reason])])

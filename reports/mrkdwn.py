@@ -24,12 +24,6 @@ def escaped(text: str, longest: int = 0) -> str:
     return _EMOJI.sub("\ua789\\1\ua789", shown).translate(_MARKS)
 
 
-def code(text: str, longest: int = 120) -> str:
-    """``text`` as it is typed, in a fixed-width font; nothing inside it is read as markup."""
-    shown = clip(visible(text), longest).translate(_MARKS)
-    return f"`{shown.replace('`', chr(0x02CB))}`"
-
-
 def link(url: str, text: str, longest: int = 120) -> str:
     """``text`` that leads to ``url``, one of ours."""
     return f"<{url}|{escaped(text, longest).replace('|', chr(0x01C0))}>"

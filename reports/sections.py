@@ -13,7 +13,7 @@ from typing import Literal
 from analyzer.analysis import Analysis, PoolUse, PriceUsed, WorkloadUse
 from analyzer.model import Notice, WorkloadKey
 from reports.advice_text import advice_lines
-from reports.text import counted, hours, local, money, percent
+from reports.text import counted, hours, local, middle, money, percent
 
 MAX_SOURCES = 4
 """Sources of prices named in one line; the rest is counted."""
@@ -69,8 +69,7 @@ class Names:
         """The parts in one piece, behind the cluster where there are several."""
         parts = self.parts(key)
         name = "/".join((key.cluster, *parts) if self.several_clusters else parts)
-        half = self._longest // 2
-        return f"{name[:half]}…{name[1 - half :]}" if 0 < self._longest < len(name) else name
+        return middle(name, self._longest)
 
     def cluster(self, name: str) -> str:
         """A prefix that names the cluster where there are several."""

@@ -3,7 +3,7 @@ the pictures and the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.model import WorkloadKey
@@ -16,13 +16,13 @@ from reports.pictures import Drawing
 from reports.sections import Names, failed_lines
 from reports.text import UNKNOWN, cents, percent, sentence
 
-ACTIONS, FLAGGED, LATE, UNKNOWNS = 3, 3, 3, 2
+ACTIONS, FLAGGED, LATE, UNKNOWNS = 3, 3, 2, 1
 """Lines of each in the message; all of them are in the thread or on the page."""
 
 DETAILS = 12
 """Lines of each part of the reply."""
 
-_NAME, _LINE, _REASON = 90, 380, 200
+_NAME, _LINE, _REASON = 90, 380, 160
 """Longest name of a workload, sentence, and reason of an action, in characters before they are
 escaped."""
 
@@ -62,8 +62,8 @@ def weekly(digest: Digest, locate: Locate) -> Message:
         escaped(title(digest), 200),
         *(where, *teams, *failed[:4]),
         *(_line(one) for one in figures),
-        *(line for part in parts for line in (part.heading, *part.lines)),
-        *foot,
+        *_texts(parts),
+        *("", *foot),
     ]
     return message(lines, blocks)
 
@@ -80,13 +80,18 @@ def details(digest: Digest, drawings: Sequence[Drawing]) -> Message:
     ]
     lines = [
         *(f"{escaped(one.title, _LINE)}: {escaped(one.alt, 3 * _LINE)}" for one in drawings),
-        *(line for part in parts for line in (part.heading, *part.lines)),
-        *(["Cost per million tokens"] if models else []),
+        *_texts(parts),
+        *(["", "Cost per million tokens"] if models else []),
         *(f"• {escaped(say.model(one), _LINE)}" for one in models),
     ]
     return message(
         lines or ["Nothing more to tell."], blocks or [section(["Nothing more to tell."])]
     )
+
+
+def _texts(parts: Sequence[Part]) -> Iterator[str]:
+    for part in parts:
+        yield from ("", part.heading, *part.lines)
 
 
 def _field(figure: Figure) -> str:
@@ -104,7 +109,7 @@ def _blocks(part: Part) -> list[Block]:
 
 
 def _parts(digest: Digest, names: Names, locate: Locate) -> list[Part]:
-    flagged = [f"• {escaped(say.flagged(one, names), _LINE)}" for one in digest.flagged]
+    flagged = [f"• {escaped(say.flagged_briefly(one, names), _LINE)}" for one in digest.flagged]
     unknown = [f"• {escaped(one, _LINE)}" for one in _doubts(digest, names)]
     return [
         Part("Do first", _actions(digest, names, locate)),
@@ -140,7 +145,8 @@ def _action(number: int, action: Action, names: Names, locate: Locate) -> str:
 
 
 def _nights(digest: Digest, names: Names) -> list[str]:
-    lines, nights, zone = list(say.sleeping(digest)), digest.nights, digest.analysis.timezone
+    nights, zone = digest.nights, digest.analysis.timezone
+    lines = ["; ".join(say.sleeping(digest))]
     if nights is None:
         return lines
     wrong = [f"late: {say.late(one, names, zone)}" for one in nights.late]

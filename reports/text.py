@@ -90,6 +90,13 @@ def sentence(text: str) -> str:
     return whole if not whole or whole.endswith((".", "!", "?")) else f"{whole}."
 
 
+def middle(text: str, longest: int) -> str:
+    """At most so many characters (0: any number): a long name is cut in its middle, as names
+    differ at their ends, and must not push what is said of them out of a line."""
+    half = longest // 2
+    return f"{text[:half]}…{text[1 - half :]}" if 0 < longest < len(text) else text
+
+
 def local(moment: datetime, timezone: str) -> str:
     """A moment to the minute on the clock of ``timezone``, without the zone's name."""
     return moment.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M")

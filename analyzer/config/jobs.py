@@ -12,7 +12,7 @@ from analyzer.config.reader import Section, about
 from analyzer.config.url import Url
 from analyzer.config.zone import Zone
 
-JOBS = ("sleep", "flag-underused", "weekly-report", "record-usage")
+JOBS = ("sleep", "flag-underused", "weekly-report", "record-usage", "morning-check")
 """Every job there is."""
 
 
@@ -37,6 +37,12 @@ class JobsConfig(Section):
         metadata=about(
             Duration("0s", "50m", "5m"),
             "How long after each full hour its usage is recorded; the last samples need a moment.",
+        ),
+    )
+    morning_check: time = field(
+        default=time(9, 30),
+        metadata=about(
+            Daily(), "When, every day, it is checked what became of sleep in the 24 hours before."
         ),
     )
     jitter: timedelta = field(

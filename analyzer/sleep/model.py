@@ -25,6 +25,10 @@ FIELD_MANAGER = "gpu-thrift"
 PERSON = "person"
 """First word of who did it when a person did: ``person alice``."""
 
+STOPPED = "stopped or deleted before it was ready"
+UNTOLD = "nothing tells whether it is ready"
+"""Why a woken workload is not waited for any more, where nothing is wrong with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -122,7 +126,9 @@ class Target:
 class Slept:
     """One sleep, for what it saved. ``until`` is None while it lasts.
 
-    ``ready_at`` is when the workload was ready after it, ``cause`` why that took too long.
+    ``ended`` is how it did: ``woken``, ``gone`` or ``left-awake``. ``ready_at`` is when the
+    workload was ready after it, ``cause`` why that took too long, ``waited_until`` when nobody
+    waited for it any more.
     """
 
     key: WorkloadKey
@@ -135,6 +141,8 @@ class Slept:
     by: str
     ready_at: datetime | None = None
     cause: str = ""
+    ended: str = ""
+    waited_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

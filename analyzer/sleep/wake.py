@@ -35,11 +35,9 @@ class Lead:
 def lead_of(target: Target, seconds: Sequence[float]) -> Lead:
     """From its own measured times to ready in seconds (their p90), else its startup probe's
     budget, else the size of its model, else the longest of that table."""
-    if len(seconds) >= MEASURED_FROM:
-        # Nearest rank: never shorter than nine of ten of those seen.
-        p90 = sorted(seconds)[math.ceil(0.9 * len(seconds)) - 1]
-        lead = min(timedelta(seconds=math.ceil(p90)), LONGEST)
-        return Lead(lead, f"p90 of {len(seconds)} measured")
+    measured = usual(seconds)
+    if measured is not None:
+        return Lead(measured, f"p90 of {len(seconds)} measured")
     if target.startup is not None:
         return Lead(target.startup, "startup probe")
     size = parameters(target.model) or parameters(target.key.name)
@@ -49,6 +47,15 @@ def lead_of(target: Target, seconds: Sequence[float]) -> Lead:
         if size <= at_most:
             return Lead(time, f"model of {size:g}B")
     return Lead(_LARGEST, f"model of {size:g}B")
+
+
+def usual(seconds: Sequence[float]) -> timedelta | None:
+    """The p90 of measured times to ready in seconds; None while they are too few to be believed."""
+    if len(seconds) < MEASURED_FROM:
+        return None
+    # Nearest rank: never shorter than nine of ten of those seen.
+    p90 = sorted(seconds)[math.ceil(0.9 * len(seconds)) - 1]
+    return min(timedelta(seconds=math.ceil(p90)), LONGEST)
 
 
 def parameters(name: str) -> float | None:

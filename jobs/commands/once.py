@@ -18,15 +18,17 @@ from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, each_named
 from jobs.commands.showing import show
 from jobs.context import App
-from jobs.daemon.periods import DAY, WEEK, Cadence, Hourly, Period, Weekly
+from jobs.daemon.periods import DAY, WEEK, Cadence, Daily, Hourly, Period, Weekly
 from jobs.daemon.posting import post_waiting
-from jobs.daemon.tasks import daily, flags, report, usage
+from jobs.daemon.tasks import daily, flags, morning, report, usage
 from jobs.daemon.tasks.reading import Look, analysing, looking
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
+from jobs.sites import sites
 from jobs.slack import poster_of
 from jobs.wiring import Choice, chosen_clusters, sources
+from reports.morning import morning_title
 from reports.text import counted
 
 
@@ -36,13 +38,14 @@ class Once:
 
     app: App
     config: Config
+    choice: Choice
     look: Look
     database: Database
 
 
 def run_job(app: App, name: str, choice: Choice) -> int:
-    """Runs ``flag-underused``, ``weekly-report`` or ``record-usage``. Returns the exit code; raises
-    ``PartlyDone`` for what is left to do."""
+    """Runs any job but ``sleep``. Returns the exit code; raises ``PartlyDone`` for what is left to
+    do."""
     with once(app, choice) as given:
         _DOES[name](given)
     return 0
@@ -58,7 +61,7 @@ def once(app: App, choice: Choice) -> Iterator[Once]:
     look = looking(config, lambda: sources(clusters, choice), lambda: app.now)
     database = open_database(url.reveal())
     try:
-        yield Once(app, config, look, database)
+        yield Once(app, config, choice, look, database)
     finally:
         database.close()
 
@@ -111,6 +114,22 @@ def _record_usage(once: Once) -> None:
     click.echo(f"usage of {period.key} is recorded for {counted(done, 'cluster')}")
 
 
+def _morning_check(once: Once) -> None:
+    config, jobs = once.config, once.config.jobs
+    zone = zone_of(jobs.timezone)
+    period = _latest(Daily(jobs.morning_check, zone), once)
+    watched = morning.Watched(
+        morning.identities(sites(config, once.choice)),
+        config.sleep.ready_deadline,
+        config.slack.destination,
+        zone,
+    )
+    found = morning.run_once(period, once.database, watched, None, once.app.now)
+    if found is not None:
+        click.echo(morning_title(found, zone))
+    _post(once, SqlNotices(once.database))
+
+
 def _latest(cadence: Cadence, once: Once) -> Period:
     """The period that is over since the shortest time."""
     now = once.app.now
@@ -130,4 +149,5 @@ _DOES: Mapping[str, Callable[[Once], None]] = {
     "flag-underused": _flag_underused,
     "weekly-report": _weekly_report,
     "record-usage": _record_usage,
+    "morning-check": _morning_check,
 }

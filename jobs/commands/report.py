@@ -24,6 +24,7 @@ from jobs.weekly.make import Report, files, payloads, report_of
 from jobs.weekly.past import unknown
 from jobs.wiring import Choice, chosen_clusters, sources
 from reports.digest import Past
+from reports.text import visible
 
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})", re.IGNORECASE)
 
@@ -148,8 +149,8 @@ def _check_teams(looked: Looked, teams: Sequence[str]) -> None:
     known = {use.team for use in looked.analysis.workloads if use.team}
     for team in teams:
         if team not in known:
-            named = ", ".join(sorted(known)) or "none"
-            raise UsageError(f"--team {team}: no workload is labelled so (known: {named})")
+            named = ", ".join(visible(one) for one in sorted(known)) or "none"
+            raise UsageError(f"--team {visible(team)}: no workload is labelled so (known: {named})")
 
 
 def _past(app: App, period: Period, looked: Looked, teams: Sequence[str]) -> Past:

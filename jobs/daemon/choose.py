@@ -28,6 +28,7 @@ def cadences(config: Config) -> Mapping[str, Cadence]:
         "flag-underused": Daily(jobs.flag_underused, zone, _delay(config, "flag-underused")),
         "weekly-report": Weekly(jobs.weekly_report, zone, _delay(config, "weekly-report")),
         "record-usage": Hourly(jobs.record_usage + _delay(config, "record-usage")),
+        "morning-check": Daily(jobs.morning_check, zone, _delay(config, "morning-check")),
     }
     return {name: cadence for name, cadence in every.items() if name in jobs.run}
 

@@ -46,7 +46,7 @@ LOOK_S = 1.0
 TOLD = timedelta(days=3)
 """For how long somebody is to be told of a run that was given up; before, it is no news."""
 
-READING = frozenset({"flag-underused", "weekly-report", "record-usage"})
+READING = frozenset({"flag-underused", "weekly-report", "record-usage", "morning-check"})
 """Jobs that change nothing outside the ledger, which takes nothing from a process that was
 replaced: another daemon may take over while one of them still waits for an answer."""
 
@@ -271,5 +271,5 @@ def _api_of(cluster: ClusterConfig | None) -> tuple[str, str] | None:
 
 
 def _notice(lost: Lost, channel: str) -> Notice:
-    text, blocks = lost_message(lost.job, lost.period, lost.why)
-    return Notice(f"job-failed {lost.job} {lost.period}", channel, text, blocks)
+    made = lost_message(lost.job, lost.period, lost.why)
+    return Notice(f"job-failed {lost.job} {lost.period}", channel, made.text, made.blocks)

@@ -20,7 +20,7 @@ from jobs.daemon.periods import EveryMinute
 from jobs.daemon.posting import post_waiting
 from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
-from jobs.daemon.tasks import daily, flags, report, sleep, usage
+from jobs.daemon.tasks import daily, flags, morning, report, sleep, usage
 from jobs.daemon.tasks.reading import analysing, looking
 from jobs.sites import check_schedule, sites
 from jobs.slack import poster_of
@@ -67,6 +67,7 @@ def work(config: Config, around: Surroundings) -> Work:
         "flag-underused": made.flags,
         "weekly-report": made.report,
         "record-usage": made.usage,
+        "morning-check": made.morning,
     }
     jobs: dict[str, Job] = {}
     for name, cadence in wanted.items():
@@ -88,6 +89,7 @@ class _Maker:
         found = [self._guarded(source) for source in sources(config.clusters, Choice())]
         self._look = looking(config, lambda: found, around.clock)
         self._analyse = analysing(self._look)
+        self._said: sleep.Said | None = None
 
     def _breaker(self, service: str, name: str) -> Breaker:
         found = self._around.breakers.of(service, name)
@@ -118,18 +120,39 @@ class _Maker:
 
     def sleep(self) -> Callable[[Turn], None] | None:
         """None where no cluster has an API: nothing can be put to sleep there."""
-        config, around = self._config, self._around
-        if not any(one.kubernetes.enabled for one in config.clusters):
+        found, around = self._sites(), self._around
+        if not found:
             return None
-        made = sites(config, Choice(), not config.sleep.enabled, around.state.ledger)
-        found = [self._site(site) for site in made]
-        said = sleep.Said()
+        said = self._said = sleep.Said()
 
         def run(turn: Turn) -> None:
             these = [replace(site, run=turn.run_id) for site in found]
             sleep.run_once(these, turn.now, said, around.heard)
 
         return run
+
+    def morning(self) -> Callable[[Turn], None] | None:
+        """None as for sleep."""
+        found, config = self._sites(), self._config
+        if not found:
+            return None
+        zone, deadline = zone_of(config.jobs.timezone), config.sleep.ready_deadline
+
+        def run(turn: Turn) -> None:
+            database = self._around.state.open()
+            names = morning.identities(found)
+            watched = morning.Watched(names, deadline, config.slack.destination, zone)
+            attention = self._said.attention if self._said else None
+            morning.run_once(turn.period, database, watched, attention, turn.now)
+
+        return run
+
+    def _sites(self) -> list[Site]:
+        config = self._config
+        if not any(one.kubernetes.enabled for one in config.clusters):
+            return []
+        made = sites(config, Choice(), not config.sleep.enabled, self._around.state.ledger)
+        return [self._site(site) for site in made]
 
     def _site(self, site: Site) -> Site:
         around, read = self._around, site.activity

@@ -165,6 +165,8 @@ def to_slept(found: Any) -> Slept:
         by=found.by,
         ready_at=found.ready_at,
         cause=found.cause,
+        ended=found.outcome,
+        waited_until=found.waited_until,
     )
 
 

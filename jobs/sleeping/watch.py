@@ -11,7 +11,18 @@ from analyzer.errors import SourceError
 from analyzer.sleep import wake
 from analyzer.sleep.annotations import ASLEEP_SINCE, has_memory
 from analyzer.sleep.case import Case, may_be_ours
-from analyzer.sleep.model import Decided, Forget, Leave, Memory, Row, Sleep, Target, Wake
+from analyzer.sleep.model import (
+    STOPPED,
+    UNTOLD,
+    Decided,
+    Forget,
+    Leave,
+    Memory,
+    Row,
+    Sleep,
+    Target,
+    Wake,
+)
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.model import Change, Outcome, Waited
 from jobs.sleeping.pods import causes, read_pods
@@ -172,15 +183,13 @@ def readiness(view: View) -> tuple[Late, list[Waited]]:
         lasted = now - row.woken_at if row.woken_at else timedelta(0)
         if target is None or target.is_stopped:
             if is_read(view, row.key.kind, row.key.namespace):
-                why = "stopped or deleted before it was ready"
-                found.append(Waited(row.uid, until=now, cause=why))
+                found.append(Waited(row.uid, until=now, cause=STOPPED))
         elif target.is_ready:
             found.append(Waited(row.uid, ready_at=now if watching else None, until=now))
         elif lasted > config.ready_deadline:
             over = now if lasted > max(wake.LONGEST, config.ready_deadline) else None
             if target.is_ready is None:
-                why = "nothing tells whether it is ready"
-                found.append(Waited(row.uid, until=now, cause=why))
+                found.append(Waited(row.uid, until=now, cause=UNTOLD))
             elif not row.cause:
                 overdue.append(row)
             elif over:

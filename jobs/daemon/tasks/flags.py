@@ -63,8 +63,8 @@ def run_once(
         )
     posts = []
     if found.changes and telling.channel:
-        text, blocks = flags_message(found.changes, analysis, telling.span)
-        posts = [Notice(_key(period, found.changes), telling.channel, text, blocks)]
+        made = flags_message(found.changes, analysis, telling.span)
+        posts = [Notice(_key(period, found.changes), telling.channel, made.text, made.blocks)]
     notices.set_flags(found.flags, posts, now, run)
     check_failed(analysis, f"flags of {period.key} are not looked at")
     return len(found.changes)

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from analyzer.errors import GpuThriftError, PartlyDone
+from analyzer.model import WorkloadKey
+from analyzer.sleep.morning import Attention
 from jobs.daemon.leadership import NotLeader
 from jobs.logs import with_context
 from jobs.sleeping.tick import Report
@@ -22,11 +24,31 @@ LOUD = frozenset(
 """Reasons that somebody should look into."""
 
 
+RIGHTLY = frozenset({"already-asleep", "put-to-sleep-by-person"})
+"""Reasons for which something sleeps on as its schedule or a person says, whatever they said when
+it was put to sleep."""
+
+
 class Said:
     """Warnings that hold for long are logged when they begin to hold, not every minute."""
 
     def __init__(self) -> None:
         self._lines: set[str] = set()
+        self._rightly: frozenset[WorkloadKey] = frozenset()
+
+    @property
+    def attention(self) -> Attention:
+        """What the latest run knows that a person should look into; from any thread."""
+        return Attention(tuple(sorted(self._lines)), self._rightly)
+
+    def seen(self, reports: Iterable[Report]) -> None:
+        """What a run found asleep that should be; of what could not be read nothing is known."""
+        self._rightly = frozenset(
+            one.target.key
+            for report in reports
+            for one in report.decided
+            if one.decision.reason in RIGHTLY
+        )
 
     def say(self, lines: Iterable[str]) -> None:
         now = dict.fromkeys(lines)
@@ -49,7 +71,7 @@ def run_once(
     Raises ``PartlyDone`` that names what was not done, after everything else was.
     """
     failures: list[str] = []
-    lines: list[str] = []
+    reports: list[Report] = []
     with ThreadPoolExecutor(max(1, len(sites)), "site") as pool:
         # A cluster that does not answer must not keep another one's models asleep.
         look = with_context(_look)
@@ -58,9 +80,10 @@ def run_once(
                 failures.append(found)
                 continue
             heard(found)
-            lines += loud(found)
+            reports.append(found)
             failures += found.failures
-    said.say(lines)
+    said.say(line for found in reports for line in loud(found))
+    said.seen(reports)
     if failures:
         raise PartlyDone(f"not everything was done: {'; '.join(failures)}")
 

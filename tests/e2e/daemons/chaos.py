@@ -140,9 +140,13 @@ def check_writes(home: World, awake: Mapping[str, int], why: str) -> None:
 
 def posted(home: World) -> list[str]:
     """The messages; the clock was set forward by more than an hour, for which sleep may have
-    failed."""
+    failed. Where it is half past nine before all is done, the morning is told of as well, once, if
+    the faults left anything undone."""
     keys = home.slack.posted()
-    return sorted(key for key in keys if not key.startswith("job-failed sleep "))
+    assert len(keys) == len(set(keys)), keys
+    return sorted(
+        key for key in keys if not key.startswith(("job-failed sleep ", "morning-check "))
+    )
 
 
 def check(at: Scene, daemon: Daemon, awake: Mapping[str, int], why: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -33,18 +30,7 @@ def home(tmp_path: Path, metrics: str) -> Iterator[World]:
 
 
 def once(home: World, job: str, more: Sections | None = None) -> tuple[int, str, str]:
-    config = home.config("once", more)
-    command = [sys.executable, "-m", "tests.e2e.daemons.cli", NOW.isoformat()]
-    done = subprocess.run(
-        [*command, "--config", str(config), "run", "--once", job],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=Path(__file__).parents[3],
-        env={**os.environ, "HOME": str(home.home), "NO_COLOR": "1"},
-    )
-    return done.returncode, done.stdout, done.stderr
+    return home.command(("run", "--once", job), NOW, more)
 
 
 def test_the_report_is_made_and_posted_once(home: World) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -148,6 +148,23 @@ class World:
             )
         self.daemons.append(Daemon(process, log))
         return self.daemons[-1]
+
+    def command(
+        self, given: Sequence[str], now: datetime, more: Sections | None = None
+    ) -> tuple[int, str, str]:
+        """The exit code, output and errors of a command that is run at another time."""
+        config = self.config("command", more)
+        python = [sys.executable, "-m", "tests.e2e.daemons.cli", now.isoformat()]
+        done = subprocess.run(
+            [*python, "--config", str(config), *given],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, "HOME": str(self.home), "NO_COLOR": "1"},
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def replicas(self) -> dict[str, int]:
         found = self.api.call("GET", DEPLOYMENT.path).body["items"]

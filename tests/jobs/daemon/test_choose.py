@@ -46,6 +46,7 @@ def test_by_default_every_job_has_its_time(tmp_path: Path) -> None:
         "flag-underused": MONDAY + timedelta(hours=20),
         "weekly-report": MONDAY + timedelta(days=6, hours=21),
         "record-usage": MONDAY + timedelta(minutes=5),
+        "morning-check": MONDAY + timedelta(hours=21, minutes=30),
     }
 
 

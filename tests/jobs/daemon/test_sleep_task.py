@@ -102,6 +102,22 @@ def test_what_holds_for_long_is_said_when_it_begins(
     assert "w0" in told[0].getMessage()
 
 
+def test_what_sleeps_rightly_and_what_is_to_be_looked_into_is_known_to_others(
+    clusters: list[tuple[Caller, Site]],
+) -> None:
+    api, site = clusters[0]
+    make(api, DEPLOYMENT, "w0")
+    make(api, DEPLOYMENT, "w1", annotations={"gpu-thrift.io/awake": "sometimes"})
+    said = Said()
+    for _ in range(2):
+        run_once([site], NIGHT, said)
+    [line] = said.attention.lines
+    assert line.startswith(f"east/{api.namespace}/Deployment/w1: bad-annotation (")
+    assert [key.name for key in said.attention.rightly] == ["w0"]
+    run_once([site], MORNING, said)
+    assert not said.attention.rightly
+
+
 def test_a_kubeconfig_that_cannot_be_used_keeps_no_other_asleep(
     clusters: list[tuple[Caller, Site]],
 ) -> None:
