@@ -200,7 +200,7 @@ def realised(digest: Digest, names: Names) -> Table:
         "Advice that was followed, the latest first; dollars a month",
         ("Workload", "Followed", "Predicted", "Realised", "Seen"),
         frozenset({"Predicted", "Realised", "Seen"}),
-        tuple(_followed(one, names, digest.analysis.timezone) for one in entries[:MOST]),
+        tuple(_followed(one, digest, names) for one in entries[:MOST]),
         _more(len(entries) - MOST),
     )
 
@@ -215,18 +215,19 @@ def realised_figures(digest: Digest) -> Figures:
     )
 
 
-def _followed(one: Followed, names: Names, timezone: str) -> tuple[Cell, ...]:
+def _followed(one: Followed, digest: Digest, names: Names) -> tuple[Cell, ...]:
     accepted = one.accepted
     brought = accepted.usd_per_month if accepted else None
     cell = usd("realised_usd_per_month", brought)
     if brought is None:
         cell = Cell((accepted.note if accepted else "") or "not yet", cell.key)
     return (
-        place(one.key, names),
+        # What was removed by it has no place any more.
+        place(one.key, names) if one.key in digest.hours else Cell(names.full(one.key)),
         Cell(change(one)),
         usd("predicted_usd_per_month", one.predicted.worth_usd_per_month),
         cell,
-        Cell(local(accepted.at, timezone)[:10] if accepted else ""),
+        Cell(local(accepted.at, digest.analysis.timezone)[:10] if accepted else ""),
     )
 
 

@@ -116,10 +116,12 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#w-"]');
-    if (!link || event.defaultPrevented) return;
+    const body = link && bodyOf(link.hash);
+    // With a key held down a link is for another tab.
+    const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (!body || elsewhere || event.defaultPrevented) return;
     event.preventDefault();
     if (location.hash !== link.hash) history.pushState(null, "", link.hash);
-    const body = bodyOf(link.hash);
     if (links.get(body) === link) open(body);
     else follow();
   });
@@ -161,6 +163,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const percent = (part) => {
     if (part === null) return "?";
     if (part > 0 && part < 0.005) return "<1%";
+    if (part >= 0.995 && part < 1) return ">99%";
     return `${Math.round(part * 100)}%`;
   };
   const fixed = (number) => number.toFixed(1);

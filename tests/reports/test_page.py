@@ -23,8 +23,8 @@ from reports.drawing import Drawing
 from reports.html import marked, to_html
 from reports.links import anchor
 from reports.page_workloads import days, drawn
+from tests import builders as make
 from tests import golden
-from tests.builders import analysis
 from tests.reports import weeklies
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (640).to_bytes(4, "big") + (360).to_bytes(4, "big")
@@ -265,6 +265,16 @@ def test_each_workload_has_the_place_that_links_lead_to() -> None:
         assert ids.count(anchor(use.workload.key)) == 1
 
 
+def test_a_workload_that_is_gone_is_named_and_not_linked_to() -> None:
+    week = weeklies.typical()
+    assert week.realised is not None
+    gone = replace(week.realised.entries[0], key=make.key("gone-for-good"))
+    text = to_html(replace(week, realised=replace(week.realised, entries=(gone,))), ())
+    assert "inference/gone-for-good" in text
+    ids, targets = Parsed(text).values("id"), Parsed(text).values("href")
+    assert {target[1:] for target in targets} <= set(ids)
+
+
 def test_a_chart_has_words_a_table_and_its_size() -> None:
     text = page("one")
     tags = Parsed(text).tags
@@ -348,7 +358,7 @@ def test_days_begin_by_the_reports_clock(
     zone: str, begin: datetime, count: int, expected: str
 ) -> None:
     window = Window(begin, begin + timedelta(hours=count))
-    assert days(analysis(window=window, timezone=zone)) == expected
+    assert days(make.analysis(window=window, timezone=zone)) == expected
 
 
 def test_dollars_in_a_sentence_are_figures_in_their_order() -> None:
