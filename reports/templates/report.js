@@ -235,13 +235,15 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     let area = "";
     let gaps = "";
+    // Where it held nothing there was nothing to measure.
+    const missing = told.use.map((part, hour) => part === null && told.replicas[hour] !== 0);
     told.use.forEach((part, hour) => {
       const [from, to] = [x(hour), x(hour + 1)];
       const ground = top + high;
       const y = fixed(ground - high * part);
       if (part !== null) area += `M${from} ${ground}V${y}H${to}V${ground}Z`;
-      else if (hour === 0 || told.use[hour - 1] !== null) {
-        const next = told.use.findIndex((one, n) => n > hour && one !== null);
+      else if (missing[hour] && !missing[hour - 1]) {
+        const next = missing.findIndex((one, n) => n > hour && !one);
         gaps += hatched(from, x(next < 0 ? hours : next), top, high);
       }
     });

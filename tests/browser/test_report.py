@@ -306,6 +306,11 @@ def test_a_gap_is_told_apart_from_no_use(show: Open) -> None:
     busy = show("demo", place("mixtral-8x7b-production"))
     none = busy.page.locator(f"{place('mixtral-8x7b-production')} path.week-gap").first
     assert none.get_attribute("d") == ""
+    # It slept: where it held no GPU there was nothing to measure.
+    asleep = show("demo", place("llama-8b-dev"))
+    assert asleep.page.get_by_text("asleep", exact=True).count() == 1
+    none = asleep.page.locator(f"{place('llama-8b-dev')} path.week-gap").first
+    assert none.get_attribute("d") == ""
 
 
 def test_a_day_on_which_the_clock_is_changed_has_its_hours(show: Open) -> None:
