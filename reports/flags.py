@@ -12,7 +12,7 @@ from typing import Any
 
 from analyzer.analysis import Analysis
 from analyzer.flags import FlagChange
-from reports.mrkdwn import code, escaped
+from reports.mrkdwn import code, cut, escaped
 from reports.plan import name_of
 from reports.text import counted, money
 
@@ -42,7 +42,7 @@ def flags_message(
     blocks = (
         _section(f"*{title}*"),
         *(_section(line) for line in lines),
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": note[:2000]}]},
+        {"type": "context", "elements": [_markup(cut(note, 2000))]},
     )
     return text, blocks
 
@@ -69,15 +69,19 @@ def _title(changes: Sequence[FlagChange]) -> str:
 def _line(change: FlagChange, clusters: bool) -> str:
     name = code(name_of(change.key, clusters))
     usd = "" if change.usd_per_week is None else f", {money(change.usd_per_week)} a week idle"
-    team = f" ({escaped(change.team)[:80]})" if change.team else ""
-    reason = escaped(change.reason)
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}\u2026"
+    team = f" ({cut(escaped(change.team), 80)})" if change.team else ""
+    reason = cut(escaped(change.reason), _LONGEST)
     since = f"; since {change.since:%Y-%m-%d}" if change.what != "appeared" else ""
     return f"{_WORDS[change.what]}: {name}{team}{usd}: {reason}{since}"
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "section", "text": _markup(text)}
+
+
+def _markup(text: str) -> Block:
+    # Not verbatim, Slack would look for addresses and mentions that are no markup.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _prices(analysis: Analysis) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.mrkdwn import code, escaped
+from reports.mrkdwn import code, cut, escaped
 
 Block = Mapping[str, Any]
 
@@ -16,8 +16,7 @@ _LONGEST = 1500
 def lost_message(job: str, period: str, why: str) -> tuple[str, tuple[Block, ...]]:
     """The message as plain text and as Block Kit blocks, which say the same."""
     title = f"{code(job)} of {escaped(period)} was not done"
-    reason = escaped(why)
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 1]}\u2026"
+    reason = cut(escaped(why), _LONGEST)
     text = f"*{title}*\n{reason}"
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
     return f"{title}: {reason}", (block,)
