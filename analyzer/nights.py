@@ -3,8 +3,9 @@ nodes really left meanwhile."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -65,18 +66,20 @@ class Nights:
 
 
 def nights(
-    snapshot: Snapshot, analysis: Analysis, sleeps: Iterable[Slept], not_done: Iterable[NotDone]
+    pools: Sequence[Pool],
+    analysis: Analysis,
+    sleeps: Iterable[Slept],
+    not_done: Iterable[NotDone],
 ) -> Nights:
-    """``sleeps`` are those that touch the window, of workloads of ``analysis`` or any other."""
+    """``sleeps`` are those that ``ended`` gives, of workloads of ``analysis`` or any other."""
     window = analysis.window
-    found = [_seen(one, snapshot) for one in sleeps]
-    found = [one for one in found if _clipped(one, window) > 0]
-    hours = [(one, _clipped(one, window)) for one in found]
-    ended = [one for one in found if one.until is not None and one.until < window.end]
+    hours = [(one, clipped) for one in sleeps if (clipped := _clipped(one, window)) > 0]
+    found = [one for one, _ in hours]
+    over = [one for one in found if one.until is not None and one.until < window.end]
     return Nights(
         slept=sum(window.start <= one.since < window.end for one in found),
-        woken=sum(one.ended == WOKEN for one in ended),
-        otherwise=sum(one.ended != WOKEN for one in ended),
+        woken=sum(one.ended == WOKEN for one in over),
+        otherwise=sum(one.ended != WOKEN for one in over),
         asleep=sum(one.until is None or one.until >= window.end for one in found),
         workloads=len({one.key for one in found}),
         gpu_hours=sum(one.gpus * h for one, h in hours),
@@ -84,23 +87,29 @@ def nights(
         unpriced_gpu_hours=sum(one.gpus * h for one, h in hours if one.usd_per_hour is None),
         late=tuple(
             Late(one.key, one.until, one.ready_at, one.cause)
-            for one in sorted(ended, key=lambda one: one.key)
+            for one in sorted(over, key=lambda one: (one.key, one.since))
             if one.cause and one.until is not None
         ),
         not_done=tuple(one for one in not_done if window.start <= one.at < window.end),
-        left=_left(snapshot.pools, analysis, found),
+        left=_left(pools, analysis, found),
     )
 
 
-def _seen(one: Slept, snapshot: Snapshot) -> Slept:
-    """One that nobody saw end, and is awake by now, ended at a time that nobody knows: it counts
-    for nothing."""
-    if one.until is not None:
-        return one
-    found = next((w for w in snapshot.workloads if w.key == one.key), None)
-    awake = found is not None and found.replicas and not has_memory(found.annotations)
+def ended(sleeps: Sequence[Slept], snapshot: Snapshot) -> list[Slept]:
+    """The sleeps without those that nobody saw end, of workloads that are awake by now or slept
+    again: when they ended nobody knows, and so they count for nothing."""
     # Without the API there are no annotations, and a count above zero is awake as well.
-    return replace(one, until=one.since) if awake else one
+    awake = {
+        one.key for one in snapshot.workloads if one.replicas and not has_memory(one.annotations)
+    }
+    latest: dict[WorkloadKey, datetime] = {}
+    for one in sleeps:
+        latest[one.key] = max(one.since, latest.get(one.key, one.since))
+    return [
+        one
+        for one in sleeps
+        if one.until is not None or (one.key not in awake and one.since == latest[one.key])
+    ]
 
 
 def _clipped(one: Slept, window: Window) -> float:
@@ -110,10 +119,7 @@ def _clipped(one: Slept, window: Window) -> float:
 
 
 def _left(pools: Sequence[Pool], analysis: Analysis, sleeps: Sequence[Slept]) -> Left | None:
-    prices = {
-        (one.gpu_model, one.instance_type, one.spot): one.usd_per_gpu_hour
-        for one in analysis.prices
-    }
+    prices = _prices(analysis)
     parts = []
     for cluster in sorted({one.cluster for one in pools}):
         slept = _asleep([one for one in sleeps if one.key.cluster == cluster], analysis.window)
@@ -127,6 +133,14 @@ def _left(pools: Sequence[Pool], analysis: Analysis, sleeps: Sequence[Slept]) ->
     return Left(
         sum(nodes) if nodes else None, sum(h for _, h, _ in parts), sum(known) if known else None
     )
+
+
+def _prices(analysis: Analysis) -> dict[tuple[str, str, bool], float]:
+    """Dollars a GPU-hour by class. Where node labels decide between several, none is known."""
+    found: dict[tuple[str, str, bool], set[float]] = defaultdict(set)
+    for one in analysis.prices:
+        found[one.gpu_model, one.instance_type, one.spot].add(one.usd_per_gpu_hour)
+    return {of: prices.pop() for of, prices in found.items() if len(prices) == 1}
 
 
 def _asleep(sleeps: Iterable[Slept], window: Window) -> Floats:

@@ -72,8 +72,9 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """This week against the mean of ``weeks`` whole weeks before it, each scaled to all of its
-    hours. ``change`` is the growth (0.1 is a tenth more), None where the mean is zero."""
+    """This week against the mean of ``weeks`` whole weeks before it, each scaled to as many
+    cluster-hours as this one is known of. ``change`` is the growth (0.1 is a tenth more), None
+    where the mean is zero."""
 
     weeks: int
     mean_cost_usd: float
@@ -138,16 +139,16 @@ def compared(week: Week, before: Sequence[Week]) -> Comparison | None:
     whole = [one for one in before if one.is_whole]
     if not whole or not week.is_whole:
         return None
-    # A week that the clock is changed in has an hour more or less, which is no change of use.
-    cost = sum(one.total.cost_usd / one.hours for one in whole) / len(whole) * week.of_hours
-    idle = sum(one.total.idle_cost_usd / one.hours for one in whole) / len(whole) * week.of_hours
-    scale = 1 / week.recorded
+    # A week that the clock is changed in has an hour more or less, which is no change of use, and
+    # of a cluster that could not be read this week's figures have nothing either.
+    cost = sum(one.total.cost_usd / one.hours for one in whole) / len(whole) * week.hours
+    idle = sum(one.total.idle_cost_usd / one.hours for one in whole) / len(whole) * week.hours
     return Comparison(
         weeks=len(whole),
         mean_cost_usd=cost,
         mean_idle_cost_usd=idle,
-        change=week.total.cost_usd * scale / cost - 1 if cost > 0 else None,
-        idle_change=week.total.idle_cost_usd * scale / idle - 1 if idle > 0 else None,
+        change=week.total.cost_usd / cost - 1 if cost > 0 else None,
+        idle_change=week.total.idle_cost_usd / idle - 1 if idle > 0 else None,
     )
 
 

@@ -20,7 +20,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.blocks.basic_components import RawTextObject, SlackFile
 
-from reports.mrkdwn import clip
+from reports.mrkdwn import clip, cut
 from reports.text import visible
 
 Block = Mapping[str, Any]
@@ -32,6 +32,8 @@ FIELDS, FIELD = 10, 2000
 CONTEXT = 10
 ALT, PICTURE_TITLE = 2000, 2000
 ROWS, COLUMNS, TABLE = 100, 20, 10_000
+NOTHING = "–"
+"""Stands where there is no text: Slack refuses an empty one."""
 TEXT = 4000
 """What Slack asks for; it takes ten times as much."""
 
@@ -55,8 +57,8 @@ def message(
     is said, with where the ``rest`` is to be found."""
     text = "\n".join(lines)
     if len(text) > TEXT:
-        # Not within an escape, which would show as its first half.
-        text = f"{text[: TEXT - 2].rpartition(chr(10))[0]}\n…"
+        whole = text[: TEXT - 2].rpartition("\n")[0]
+        text = f"{whole}\n…" if whole else cut(text, TEXT)
     return Message(text, _fitted(blocks, context([f"_There is more than fits here: {rest}._"])))
 
 
@@ -81,13 +83,17 @@ def _weight(value: Any) -> int:
 
 
 def header(text: str) -> Block:
-    made = HeaderBlock(text=PlainTextObject(text=clip(visible(text), HEADER), emoji=False))
-    return made.to_dict()
+    return HeaderBlock(text=_plain(text, HEADER)).to_dict()
 
 
 def section(lines: Sequence[str]) -> Block:
     """Lines of markup, one below the other, as many as there is room for."""
-    return SectionBlock(text=MarkdownTextObject(text=_joined(lines, SECTION))).to_dict()
+    return SectionBlock(text=_markup(lines, SECTION)).to_dict()
+
+
+def _markup(lines: Sequence[str], longest: int) -> MarkdownTextObject:
+    # Not verbatim, Slack would look for addresses and mentions that are no markup.
+    return MarkdownTextObject(text=_joined(lines, longest), verbatim=True)
 
 
 def sections(lines: Sequence[str]) -> list[Block]:
@@ -109,31 +115,33 @@ def _joined(lines: Sequence[str], longest: int) -> str:
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            return "\n".join([*kept, "…"])
+            return "\n".join([*kept, "…"]) if kept else cut(line, longest)
         kept.append(line)
-    return "\n".join(kept)
+    text = "\n".join(kept)
+    return text if text.strip() else NOTHING
+
+
+def _plain(text: str, longest: int) -> PlainTextObject:
+    return PlainTextObject(text=clip(visible(text), longest) or NOTHING, emoji=False)
 
 
 def fields(texts: Sequence[str]) -> Block:
     """Up to ten texts in two columns."""
-    return SectionBlock(
-        fields=[MarkdownTextObject(text=_joined([one], FIELD)) for one in texts[:FIELDS]]
-    ).to_dict()
+    shown = [_markup(one.split("\n"), FIELD) for one in texts[:FIELDS]]
+    return SectionBlock(fields=shown).to_dict()
 
 
 def context(texts: Sequence[str]) -> Block:
     """Small print."""
-    return ContextBlock(
-        elements=[MarkdownTextObject(text=_joined([one], SECTION)) for one in texts[:CONTEXT]]
-    ).to_dict()
+    return ContextBlock(elements=[_markup([one], SECTION) for one in texts[:CONTEXT]]).to_dict()
 
 
 def picture(name: str, title: str, alt: str) -> Block:
     """An image that is uploaded under ``name`` before the message is posted."""
     return ImageBlock(
         slack_file=SlackFile(id=name),
-        alt_text=clip(visible(alt), ALT),
-        title=PlainTextObject(text=clip(visible(title), PICTURE_TITLE), emoji=False),
+        alt_text=clip(visible(alt), ALT) or NOTHING,
+        title=_plain(title, PICTURE_TITLE),
     ).to_dict()
 
 
@@ -143,13 +151,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[in
     room = TABLE
     kept: list[list[dict[str, Any]]] = []
     for row in (head, *rows):
-        cells = [clip(visible(cell), 120) or "–" for cell in row[:COLUMNS]]
+        cells = [clip(visible(cell), 120) or NOTHING for cell in row[:COLUMNS]]
         room -= sum(map(len, cells))
         if room < 0 or len(kept) == ROWS:
             break
         kept.append([RawTextObject(text=cell).to_dict() for cell in cells])
     settings = [
         {"align": "right" if column in right else "left", "is_wrapped": column not in right}
-        for column in range(len(head))
+        for column in range(min(len(head), COLUMNS))
     ]
     return TableBlock(rows=kept, column_settings=settings).to_dict()

@@ -17,7 +17,8 @@ from analyzer.advice import Recommendation
 from analyzer.analysis import Analysis, PoolUse, WorkloadUse
 from analyzer.followed import Followed
 from analyzer.model import Snapshot, WorkloadKey
-from analyzer.nights import Nights, nights
+from analyzer.nights import Nights, ended, nights
+from analyzer.plausible import plausible
 from analyzer.rhythm import Hours, Rhythm, by_workload, hourly, rhythm, sleeps_of
 from analyzer.sleep.model import NotDone, Slept
 from analyzer.totals import of_teams
@@ -113,15 +114,17 @@ def digest(
 ) -> Digest:
     """``analysis`` is that of ``snapshot``, and its window the week. ``teams`` narrows everything
     to the workloads that carry one of these labels; ``past.weeks`` has to be theirs already."""
+    # The analysis is made of the figures that can be, and what is drawn has to be as well.
+    snapshot = plausible(snapshot)
     if teams:
         analysis = of_teams(analysis, teams)
     keys = {use.workload.key for use in analysis.workloads}
-    sleeps = None if past.sleeps is None else [s for s in past.sleeps if _is_ours(s, keys, teams)]
+    found = _nights(snapshot, analysis, past, keys if teams else None)
     this = week_of(week, analysis)
     actions = sorted((a for a in _actions(analysis) if not _takes(a)), key=_by_worth)
     return Digest(
         week=week,
-        teams=tuple(sorted(teams)),
+        teams=tuple(sorted(set(teams))),
         analysis=analysis,
         this=this,
         before=past.weeks,
@@ -129,25 +132,27 @@ def digest(
         actions=tuple(actions),
         needs=tuple(sorted((a for a in _actions(analysis) if _takes(a)), key=_by_worth)),
         flagged=tuple(use for use in in_order(analysis.workloads) if is_flagged(use)),
-        nights=None
-        if sleeps is None
-        else nights(
-            snapshot,
-            analysis,
-            sleeps,
-            [one for one in past.not_done if not teams or one.key in keys],
-        ),
+        nights=found[0],
         unallocated=_unallocated(analysis),
         models=_models(analysis),
         realised=_realised(past.followed, analysis, keys if teams else None),
         rhythm=rhythm(snapshot, keys, ZoneInfo(analysis.timezone)),
-        hours=_hours(snapshot, analysis, sleeps or ()),
+        hours=_hours(snapshot, analysis, found[1]),
         problems=past.problems,
     )
 
 
-def _is_ours(one: Slept, keys: Collection[WorkloadKey], teams: Collection[str]) -> bool:
-    return not teams or one.key in keys
+def _nights(
+    snapshot: Snapshot, analysis: Analysis, past: Past, keys: Collection[WorkloadKey] | None
+) -> tuple[Nights | None, list[Slept]]:
+    """What sleep brought, and the sleeps, of the workloads ``keys`` (None for all)."""
+    if past.sleeps is None:
+        return None, []
+    slept = [one for one in past.sleeps if keys is None or one.key in keys]
+    undone = [one for one in past.not_done if keys is None or one.key in keys]
+    sleeps = ended(slept, snapshot)
+    # Nodes leave for what all workloads do together: told to each team, they would count twice.
+    return nights(snapshot.pools if keys is None else (), analysis, sleeps, undone), sleeps
 
 
 def _actions(analysis: Analysis) -> list[Action]:

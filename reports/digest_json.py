@@ -62,7 +62,8 @@ def _week(week: Week) -> dict[str, Any]:
         "end": moment(week.window.end),
         "hours": number(week.hours, HOURS),
         "of_hours": number(week.of_hours, HOURS),
-        **_spend(week.total),
+        # Of a week that nobody recorded nothing is known, not that it was free.
+        **(_spend(week.total) if week.hours else dict.fromkeys(_spend(week.total))),
         "environments": {one: _spend(spend) for one, spend in sorted(week.environments.items())},
         "unallocated_gpu_hours": number(week.unallocated_gpu_hours, HOURS),
         "unallocated_cost_usd": number(week.unallocated_cost_usd, USD),

@@ -89,11 +89,16 @@ def together(digest: Digest) -> str:
         bill = "what the bill loses is not known: the Kubernetes API was not read everywhere"
     else:
         leaving = f", as {counted(nodes, 'node')} can leave" if nodes and nodes > 0 else ""
-        bill = f"the bill would fall by {cents(usd)} a month{leaving}"
+        bill = f"the bill would {_moves(usd)} by {cents(abs(usd))} a month{leaving}"
     return (
         f"All {counted(len(digest.actions), 'recommendation')} together free "
         f"{hours(savings.gpu_hours_per_week)} GPU-h a week, {worth}; {bill}."
     )
+
+
+def _moves(usd: float) -> str:
+    """What the bill does that is lowered by so much."""
+    return "rise" if usd < 0 and cents(usd) != cents(0) else "fall"
 
 
 def needed(action: Action, names: Names) -> str:
@@ -178,9 +183,10 @@ def model(one: ModelCost) -> str:
         rate = f"not known ({'some GPU has no price' if one.cost_usd is None else 'no tokens'})"
     else:
         rate = f"{cents(one.usd_per_million_tokens)} a million tokens"
-    measured = f", {percent(one.coverage)} heard"
+    without = f", without {counted(one.uncounted, 'workload')} that count none"
     return (
-        f"{one.model}: {rate}; {one.tokens / 1e6:,.1f} million for {cents(one.cost_usd)}{measured}"
+        f"{one.model}: {rate}; {one.tokens / 1e6:,.1f} million for {cents(one.cost_usd)}, "
+        f"{percent(one.coverage)} heard{without if one.uncounted else ''}"
     )
 
 
@@ -194,11 +200,16 @@ def realised(found: Realised | None, names: Names) -> tuple[str, ...]:
     if found.counted:
         lines.insert(
             0,
-            f"{cents(found.realised_usd_per_month)} a month less is held than before, where "
+            f"{_less(found.realised_usd_per_month)} is held than before, where "
             f"{cents(found.predicted_usd_per_month)} were predicted "
             f"({found.counted} of {len(found.entries)} measured)",
         )
     return tuple(lines)
+
+
+def _less(usd: float) -> str:
+    more = usd < 0 and cents(usd) != cents(0)
+    return f"{cents(abs(usd))} a month {'more' if more else 'less'}"
 
 
 def followed(one: Followed, names: Names) -> str:

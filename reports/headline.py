@@ -60,14 +60,10 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
         ),
     ]
     if not digest.teams:
-        free = totals.unallocated_gpu_hours
-        note = (
-            "nothing told how many GPUs the nodes have"
-            if free is None
-            else f"{hours(free)} GPU-h that no workload asked for"
+        usd = totals.unallocated_cost_usd if totals.unallocated_gpu_hours != 0 else 0.0
+        found.append(
+            Figure("totals.unallocated_cost_usd", "Asked for by nobody", cents(usd), _free(digest))
         )
-        usd = totals.unallocated_cost_usd if free != 0 else 0.0
-        found.append(Figure("totals.unallocated_cost_usd", "Asked for by nobody", cents(usd), note))
     found.append(
         Figure(
             "week.nights.usd",
@@ -97,6 +93,17 @@ def _part(digest: Digest) -> str:
     if coverage is None or coverage >= 0.995:
         return ""
     return f"of the {percent(coverage)} that was measured"
+
+
+def _free(digest: Digest) -> str:
+    """How much nobody asked for."""
+    free = digest.analysis.totals.unallocated_gpu_hours
+    if free is None:
+        return "nothing told how many GPUs the nodes have"
+    pools = digest.unallocated
+    unpriced = sum(one.unallocated_gpu_hours for one in pools if one.unallocated_cost_usd is None)
+    of = f", {hours(unpriced)} of them without a price" if unpriced > 0 else ""
+    return f"{hours(free)} GPU-h that no workload asked for{of}"
 
 
 def slept(nights: Nights | None) -> str:

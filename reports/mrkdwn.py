@@ -10,9 +10,12 @@ import re
 from reports.text import visible
 
 _MARKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_EMOJI = re.compile(r":(?=[^:\s]*[a-z])([a-z0-9_+'-]+):", re.IGNORECASE)
+_EMOJI = re.compile(r":((?=[\w+'-]*[^\W\d_])[\w+'-]+|[+-]1|100|1234):")
+"""Names of emoji have a letter, of whatever alphabet, but for these four; times have none."""
+
 _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
-_EDGE = re.compile(r"(?<!\w)_|_(?!\w)")
+_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_HALF = re.compile(r"(?:&\w{0,4}|<[^>]*)$")
 _LIKE = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 """Slack has no escape for its marks of style: signs that look alike stand for them."""
 
@@ -33,6 +36,11 @@ def plain(text: str) -> str:
     """What a reader sees of markup of ours, for a terminal."""
     shown = _LINK.sub(r"\2 (\1)", text).replace("*", "")
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def cut(markup: str, longest: int) -> str:
+    """At most so many characters of markup of ours, and never the half of an escape or a link."""
+    return markup if len(markup) <= longest else f"{_HALF.sub('', markup[: longest - 1])}…"
 
 
 def clip(text: str, longest: int) -> str:

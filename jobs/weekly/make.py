@@ -81,10 +81,17 @@ def _story(looked: Looked, key: WorkloadKey, config: Config) -> Story:
 def _channels(config: Config) -> Mapping[str, list[str]]:
     """The teams of each channel that is not the one of everything, which tells theirs as well."""
     found: dict[str, list[str]] = {}
+    spelt = {_name(config.slack.channel): config.slack.channel}
     for team, channel in sorted(config.slack.teams.items()):
-        if channel != config.slack.channel:
-            found.setdefault(channel, []).append(team)
+        one = spelt.setdefault(_name(channel), channel)
+        if one != config.slack.channel:
+            found.setdefault(one, []).append(team)
     return found
+
+
+def _name(channel: str) -> str:
+    """A channel's name may be written with its sign or without."""
+    return channel.removeprefix("#")
 
 
 def _slug(teams: Sequence[str]) -> str:

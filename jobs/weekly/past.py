@@ -53,7 +53,7 @@ def _past(database: Database, period: Period, whose: Whose) -> Past:
         sleeps, not_done, problems = _sleeps(database, period, whose.clusters)
         return Past(
             weeks=tuple(_weeks(database, period, whose)),
-            sleeps=tuple(sleeps),
+            sleeps=None if sleeps is None else tuple(sleeps),
             not_done=tuple(not_done),
             followed=tuple(_followed(database, whose.clusters)),
             problems=tuple(problems),
@@ -97,7 +97,8 @@ def _hours(usage: SqlUsage, cluster: str, begin: datetime, end: datetime) -> Ite
 
 def _sleeps(
     database: Database, period: Period, clusters: Sequence[str]
-) -> tuple[list[Slept], list[NotDone], list[str]]:
+) -> tuple[list[Slept] | None, list[NotDone], list[str]]:
+    """The sleeps are None where those of no cluster could be told."""
     sleeps, not_done, problems = [], [], []
     ledger = SqlLedger(database)
     known = ledger.scopes()
@@ -111,7 +112,7 @@ def _sleeps(
         mine = ClusterLedger.of(ledger, cluster, "")
         sleeps += [one for one in mine.slept(period.begin) if one.since < period.end]
         not_done += mine.not_done(period.begin, period.end)
-    return sleeps, not_done, problems
+    return sleeps if len(problems) < len(clusters) else None, not_done, problems
 
 
 def _followed(database: Database, clusters: Sequence[str]) -> list[Followed]:
