@@ -39,6 +39,7 @@ def test_what_is_worth_most_comes_first() -> None:
     found = made(
         advised("hours", Saving(900.0, None, None, None)),
         advised("bill", Saving(0.0, 0.0, 50.0, None)),
+        advised("least", Saving(10.0, 40.0, 40.0, 1)),
         advised("b", Saving(10.0, 100.0, 0.0, 0)),
         advised("a", Saving(10.0, 100.0, 0.0, 0)),
         advised("leaves", Saving(10.0, 100.0, 60.0, 1)),
@@ -53,6 +54,7 @@ def test_what_is_worth_most_comes_first() -> None:
         "a",
         "b",
         "bill",
+        "least",
         "hours",
     ]
     assert [one.use.workload.key.name for one in found.needs] == ["needs-most", "needs"]

@@ -119,6 +119,7 @@ def test_no_two_teams_share_a_folder() -> None:
     )
     folders = [str(one.folder) for one in reports(settings, *names)]
     assert len({folder.lower() for folder in folders}) == len(names) + 1
+    assert make._slug(("Chat Team",)).startswith("chat-team-")
     # The order of teams in a channel does not matter.
     assert make._slug(("a", "b")) == make._slug(("b", "a"))
 

@@ -200,6 +200,11 @@ def test_of_several_clusters_of_one_name_nothing_is_told(database: Database) -> 
     assert len(found.problems) == 1
 
 
+def test_a_cluster_whose_name_begins_like_another_is_another(database: Database) -> None:
+    know(database, "main#a", "mainland#c")
+    assert past(database).problems == ()
+
+
 def test_where_no_cluster_was_read_no_sleep_is_told(database: Database) -> None:
     assert past(database, failed={"main": "no answer"}).sleeps is None
 
