@@ -183,10 +183,10 @@ def model(one: ModelCost) -> str:
         rate = f"not known ({'some GPU has no price' if one.cost_usd is None else 'no tokens'})"
     else:
         rate = f"{cents(one.usd_per_million_tokens)} a million tokens"
-    without = f", without {counted(one.uncounted, 'workload')} that count none"
+    more = f"; {counted(one.uncounted, 'more workload')} told of no tokens" if one.uncounted else ""
     return (
         f"{one.model}: {rate}; {one.tokens / 1e6:,.1f} million for {cents(one.cost_usd)}, "
-        f"{percent(one.coverage)} heard{without if one.uncounted else ''}"
+        f"{percent(one.coverage)} heard{more}"
     )
 
 

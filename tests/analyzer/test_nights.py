@@ -168,6 +168,12 @@ def test_nodes_that_left_while_something_slept() -> None:
     assert found.usd == pytest.approx(220.16)
 
 
+def test_nodes_that_came_while_something_slept_are_no_measure() -> None:
+    """Sixteen while all are awake, 24 for an hour of the night, and then eight for another."""
+    pools = [pool(by_hour(at_0=16, at_6=24, at_7=8, at_8=16))]
+    assert left(slept(5, 9, gpus=20.0), pools=pools).gpu_hours == pytest.approx(8)
+
+
 def test_what_left_while_nothing_slept_is_not_put_down_to_sleep() -> None:
     pools = [pool(by_hour(at_0=16, at_6=8, at_10=16), 1.0)]
     assert left(slept(12, 20), pools=pools) == Left(0, 0.0, None)

@@ -29,7 +29,9 @@ def _of(fleet: Fleet, app: App, cluster: str) -> list[Slept]:
     for i, (from_s, count) in enumerate(zip(scaling.from_s, scaling.count, strict=True)):
         if count or i == 0 or not fleet.span[0] <= from_s < fleet.span[1]:
             continue
-        until_s = ends[i]
+        end_s = ends[i]
+        # What is yet to come no ledger knows.
+        until_s = end_s if end_s is not None and end_s < fleet.span[1] else None
         ran = [pod for pod in pods if abs(pod.ended_s - from_s) < 60]
         woke = [pod for pod in pods if until_s is not None and abs(pod.created_s - until_s) < 60]
         found.append(

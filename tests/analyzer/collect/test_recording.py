@@ -52,7 +52,7 @@ def full() -> Snapshot:
             workload("gone", replicas=None, ready=None, exists=None, gpus_per_replica=None),
         ),
         use=(gpu_use(span=SPAN, allocated=odd, observed=odd, work=odd / 7, node=node),),
-        pools=(pool(span=SPAN, present=holes, node=node),),
+        pools=(replace(pool(span=SPAN, present=holes, node=node), nodes=holes),),
         serving=(
             replace(
                 serving(span=SPAN, kv_cache=holes, requests=3.0, ttft_p95_s=None),
@@ -117,6 +117,24 @@ def refused(path: Path) -> str:
 
 
 class TestRoundTrip:
+    @pytest.mark.parametrize("earlier", [True, False])
+    def test_pools_may_come_without_their_nodes(self, file: Path, earlier: bool) -> None:
+        document = json.loads(gzip.decompress(file.read_bytes()))
+        [one] = document["pools"]
+        if earlier:
+            del one["nodes"]
+        else:
+            one["nodes"] = None
+        [found] = recording.load(changed(file, pools=[one])).pools
+        assert found.nodes is None
+        np.testing.assert_array_equal(found.present, full().pools[0].present)
+
+    def test_nodes_of_another_length_are_refused(self, file: Path) -> None:
+        document = json.loads(gzip.decompress(file.read_bytes()))
+        [one] = document["pools"]
+        one["nodes"] = base64.b64encode(b"\0" * 8).decode()
+        refused(changed(file, pools=[one]))
+
     def test_facts_come_back_equal(self, file: Path) -> None:
         made, found = full(), recording.load(file)
         names = ("taken_at", "window", "clusters", "workloads", "notices", "failed")
@@ -127,7 +145,7 @@ class TestRoundTrip:
         made, found = full(), recording.load(file)
         groups = {
             "use": ("allocated", "observed", "work"),
-            "pools": ("present", "allocated"),
+            "pools": ("present", "allocated", "nodes"),
             "serving": ("running", "waiting", "waiting_peak", "kv_cache", *LATER),
         }
         for group, names in groups.items():

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
-from analyzer.sleep.model import Hold, Memory
+from analyzer.sleep.model import Hold, Memory, NotDone
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.ledger import SqlLedger, open_ledger
 from jobs.ledger.model import Change, Outcome, Waited
@@ -416,3 +416,43 @@ def test_many_may_open_a_new_one_at_the_same_time(server: Postgres, tmp_path: Pa
             with ThreadPoolExecutor(4) as pool:
                 opened = [pool.submit(open_it) for _ in range(4)]
             assert [one.result() for one in opened] == [frozenset()] * 4
+
+
+def test_changes_that_came_to_nothing_are_told_in_order(ledger: SqlLedger) -> None:
+    def undone(uid: str, minutes: int, result: str, scope: str = "c") -> None:
+        at = NOW + timedelta(minutes=minutes)
+        key = replace(KEY, cluster=scope, name=uid)
+        [id_] = ledger.begin([replace(sleep(uid), key=key, at=at)])
+        if result:
+            ledger.finish([Outcome(id_, NOW + timedelta(hours=9), result, f"why {uid}")])
+
+    for uid, minutes, result in (
+        ("before", -1, "failed"),
+        ("first", 0, "skipped"),
+        ("done", 1, "done"),
+        ("later", 2, "superseded"),
+        ("open", 3, ""),
+        ("last", 59, "failed"),
+        ("after", 60, "failed"),
+    ):
+        undone(uid, minutes, result)
+    undone("other", 5, "failed", "other")
+    found = ledger.not_done("c", NOW, NOW + timedelta(hours=1))
+    assert found == [
+        NotDone(replace(KEY, name="first"), NOW, "sleep", "skipped", "why first"),
+        NotDone(
+            replace(KEY, name="last"), NOW + timedelta(minutes=59), "sleep", "failed", "why last"
+        ),
+    ]
+
+
+def test_what_was_not_done_has_the_name_that_its_cluster_has(ledger: SqlLedger) -> None:
+    mine, other = (ClusterLedger.of(ledger, "c", identity) for identity in ("a", "b"))
+    [id_] = mine.begin([sleep()])
+    mine.finish([Outcome(id_, NOW, "failed", "no")])
+    [found] = mine.not_done(NOW, NOW + timedelta(seconds=1))
+    assert found.key == KEY
+    assert other.not_done(NOW, NOW + timedelta(seconds=1)) == []
+    mine.set_baseline({"ml": Census(3, 1)}, NOW)
+    # Who may not ask which one it is finds the only one.
+    assert ClusterLedger.of(ledger, "c", "").not_done(NOW, NOW + timedelta(hours=1)) == [found]

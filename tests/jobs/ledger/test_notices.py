@@ -47,6 +47,19 @@ def test_a_message_waits_until_it_arrived_and_its_key_is_used_once(notices: SqlN
     assert notices.unsent() == 1
 
 
+def test_who_adds_messages_is_told_which_were_new(notices: SqlNotices) -> None:
+    reply = replace(notice("details"), parent="flag a")
+    assert notices.add([reply, notice(), notice(), notice("flag b")], NOW) == [
+        "flag a",
+        "flag b",
+        "details",
+    ]
+    assert notices.add([notice("flag b"), notice("flag c")], NOW) == ["flag c"]
+    notices.drop("flag c", "no such channel")
+    assert notices.add([notice("flag c"), reply], NOW) == []
+    assert notices.add([], NOW) == []
+
+
 def test_who_finds_a_message_that_was_being_sent_sees_since_when(notices: SqlNotices) -> None:
     notices.add([notice()], NOW)
     notices.sending(notices.waiting(NOW)[0], NOW + MINUTE)

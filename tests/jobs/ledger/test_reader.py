@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from analyzer.history import Unused, UsedHour
 from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.database import open_database
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.place import may_exist
-from jobs.ledger.reader import advice_of
-from tests.builders import key
+from jobs.ledger.reader import advice_of, reading
+from jobs.ledger.usage import SqlUsage
+from tests.builders import NOW, key
 from tests.jobs.ledger.test_advice import ENTRIES
 
 
@@ -65,3 +68,28 @@ def test_a_server_that_is_away_is_one_line_without_its_password() -> None:
     with pytest.raises(LedgerError) as refused:
         advice_of(url, key())
     assert "secret-word" not in str(refused.value)
+
+
+def test_an_open_ledger_can_be_looked_into_and_not_written(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    hour = UsedHour("main", NOW, (), (Unused("L4", 4.0, 2.0, None),))
+    database = open_database(url)
+    SqlUsage(database).record([hour])
+    # The daemon has it open all the while.
+    with reading(url) as looked:
+        assert SqlUsage(looked).hours("main", NOW, NOW + timedelta(hours=1)) == [hour]
+        with pytest.raises(LedgerError, match="readonly"):
+            SqlUsage(looked).prune(NOW)
+    assert SqlUsage(database).hours("main", NOW, NOW + timedelta(hours=1)) == [hour]
+    database.close()
+
+
+def test_a_ledger_of_another_version_is_not_looked_into(url: str) -> None:
+    database = open_database(url)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 3"))
+    database.close()
+    entered = []
+    with pytest.raises(LedgerError, match="has version 3, this program reads "), reading(url):
+        entered.append(url)
+    assert entered == []
