@@ -3,6 +3,7 @@ nodes really left meanwhile."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ WOKEN = "woken"
 
 Floats = npt.NDArray[np.float64]
 _STEP_H = STEP_S / 3600
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,10 @@ def _gone(
         if (price := prices.get(_class(pool.node_class))) is not None and one.any()
     ]
     counted = [_missing(one.nodes, slept) for one in pools if one.nodes is not None]
-    nodes = round(float(np.sum(counted, axis=0).max())) if counted else None
+    # Of nodes too: what slept is at least a part of each.
+    nodes = (
+        math.ceil(float((np.sum(counted, axis=0) * part).max()) - _ROUNDING) if counted else None
+    )
     return nodes, float((total * part).sum()) * _STEP_H, sum(usd) if usd else None
 
 

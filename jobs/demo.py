@@ -16,7 +16,7 @@ from analyzer.model import STEP_S, Snapshot, StepArray, Window
 from analyzer.sleep.model import Slept
 from analyzer.usage import analyse
 from analyzer.weeks import Week, week_of
-from jobs.daemon.periods import week_name
+from jobs.periods import week_name
 from jobs.wiring import decide_settings, read_settings
 from reports.digest import Past
 

@@ -31,7 +31,7 @@ HEADER = 150
 FIELDS, FIELD = 10, 2000
 CONTEXT = 10
 ALT, PICTURE_TITLE = 2000, 2000
-ROWS, COLUMNS, TABLE = 100, 20, 10_000
+ROWS, COLUMNS, TABLE = 100, 20, 6_000
 NOTHING = "–"
 """Stands where there is no text: Slack refuses an empty one."""
 TEXT = 4000

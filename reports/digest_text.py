@@ -27,7 +27,7 @@ from reports.sections import (
     pool_name,
     price_sources,
 )
-from reports.text import cents, counted, hours, percent, sentence
+from reports.text import cents, counted, hours, per_million, percent, sentence
 
 
 def name_of(use: WorkloadUse, names: Names) -> str:
@@ -89,6 +89,9 @@ def together(digest: Digest) -> str:
         bill = "what the bill loses is not known: the Kubernetes API was not read everywhere"
     else:
         leaving = f", as {counted(nodes, 'node')} can leave" if nodes and nodes > 0 else ""
+        nightly = savings.nodes_freed_at_night
+        if leaving and nightly:
+            leaving += f" for good and {nightly:,} at night"
         bill = f"the bill would {_moves(usd)} by {cents(abs(usd))} a month{leaving}"
     return (
         f"All {counted(len(digest.actions), 'recommendation')} together free "
@@ -182,7 +185,7 @@ def model(one: ModelCost) -> str:
     if one.usd_per_million_tokens is None:
         rate = f"not known ({'some GPU has no price' if one.cost_usd is None else 'no tokens'})"
     else:
-        rate = f"{cents(one.usd_per_million_tokens)} a million tokens"
+        rate = f"{per_million(one.usd_per_million_tokens)} a million tokens"
     more = f"; {counted(one.uncounted, 'more workload')} told of no tokens" if one.uncounted else ""
     return (
         f"{one.model}: {rate}; {one.tokens / 1e6:,.1f} million for {cents(one.cost_usd)}, "

@@ -44,18 +44,22 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
     of it all was measured."""
     totals, nights = digest.analysis.totals, digest.nights
     held_by = counted(len(digest.analysis.workloads), "workload")
+    more = "more " if totals.cost_usd > 0 else ""
     unpriced = (
-        f"{hours(totals.unpriced_gpu_hours)} GPU-h more have no price"
+        f"{hours(totals.unpriced_gpu_hours)} GPU-h {more}have no price"
         if totals.unpriced_gpu_hours > 0
         else ""
     )
     spent = _joined(_grown(digest, idle=False), unpriced)
+    # Nothing priced is not nothing spent.
+    is_priced = totals.cost_usd > 0 or totals.unpriced_gpu_hours <= 0
+    cost, idle = (totals.cost_usd, totals.idle_cost_usd) if is_priced else (None, None)
     found = [
-        Figure("totals.cost_usd", "Spent by workloads", cents(totals.cost_usd), spent),
+        Figure("totals.cost_usd", "Spent by workloads", cents(cost), spent),
         Figure(
             "totals.idle_cost_usd",
             "Idle of it",
-            cents(totals.idle_cost_usd),
+            cents(idle),
             _joined(_part(digest), _grown(digest, idle=True)),
         ),
     ]

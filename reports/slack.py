@@ -14,7 +14,7 @@ from reports.headline import Figure, about, headline, title
 from reports.mrkdwn import escaped, link
 from reports.pictures import Drawing
 from reports.sections import Names, failed_lines
-from reports.text import UNKNOWN, cents, percent, sentence
+from reports.text import UNKNOWN, cents, per_million, percent, sentence
 
 ACTIONS, FLAGGED, LATE, UNKNOWNS = 3, 3, 2, 1
 """Lines of each in the message; all of them are in the thread or on the page."""
@@ -193,7 +193,7 @@ def _models(models: Sequence[ModelCost]) -> Block:
     rows = [
         (
             one.model,
-            cents(one.usd_per_million_tokens),
+            per_million(one.usd_per_million_tokens),
             f"{one.tokens / 1e6:,.1f}",
             cents(one.cost_usd),
             percent(one.coverage) if one.workloads else UNKNOWN,

@@ -68,6 +68,11 @@ def cents(usd: float | None) -> str:
     return f"-{text}" if usd < 0 and text != "$0.00" else text
 
 
+def per_million(usd: float | None) -> str:
+    """Dollars of a million tokens: to the cent, and where that would leave nothing, finer."""
+    return f"${usd:.4f}" if usd is not None and 0 < usd < 0.095 else cents(usd)
+
+
 def hours(gpu_hours: float | None) -> str:
     """GPU-hours without the unit; one decimal below ten."""
     if gpu_hours is None or not math.isfinite(gpu_hours):

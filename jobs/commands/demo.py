@@ -13,9 +13,9 @@ from analyzer.collect import recording
 from analyzer.config import Config
 from analyzer.model import Snapshot
 from jobs.commands.options import console
-from jobs.daemon.periods import WEEK, Period
-from jobs.daemon.tasks.reading import Looked
 from jobs.demo import Demo, last_week
+from jobs.periods import WEEK, Period
+from jobs.reading import Looked
 from jobs.weekly.keep import keep
 from jobs.weekly.make import files, payloads, report_of
 from jobs.wiring import analysed

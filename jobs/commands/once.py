@@ -18,13 +18,13 @@ from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, each_named
 from jobs.commands.showing import show
 from jobs.context import App
-from jobs.daemon.periods import DAY, WEEK, Cadence, Daily, Hourly, Period, Weekly
 from jobs.daemon.posting import post_waiting
 from jobs.daemon.tasks import daily, flags, morning, report, usage
-from jobs.daemon.tasks.reading import Look, analysing, looking
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import DAY, WEEK, Cadence, Daily, Hourly, Period, Weekly
+from jobs.reading import Look, analysing, looking
 from jobs.sites import sites
 from jobs.slack import poster_of
 from jobs.wiring import Choice, chosen_clusters, sources

@@ -15,10 +15,10 @@ from analyzer.errors import PartlyDone, UsageError, each_named
 from analyzer.model import Window
 from jobs.commands.options import choice, place_options, progress
 from jobs.context import App
-from jobs.daemon.periods import DAY, WEEK, Period, week, week_name
-from jobs.daemon.tasks.reading import Looked, looking
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.place import may_exist
+from jobs.periods import DAY, WEEK, Period, week, week_name
+from jobs.reading import Looked, looking
 from jobs.weekly.keep import keep
 from jobs.weekly.make import Report, files, payloads, report_of
 from jobs.weekly.past import unknown

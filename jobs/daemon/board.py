@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs.daemon.periods import Period
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.runs import Run
 from jobs.metrics import RUN_OUTCOMES, Metrics
+from jobs.periods import Period
 from jobs.sleeping.saved import DAYS, saved_of
 from jobs.sleeping.tick import Report
 from jobs.web import ClusterLine

@@ -13,7 +13,7 @@ from analyzer.config.zone import zone_of
 from analyzer.errors import ConfigError, Unreachable
 from jobs.daemon.leadership import FileLeadership, Leadership
 from jobs.daemon.lease import LeaseLeadership, LeaseName
-from jobs.daemon.periods import Cadence, Daily, EveryMinute, Hourly, Weekly
+from jobs.periods import Cadence, Daily, EveryMinute, Hourly, Weekly
 
 LONGEST_S = 10.0
 """Longest wait for an answer about the Lease, however long it lasts."""

@@ -13,12 +13,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Protocol
 
-from analyzer.errors import ConfigError, GpuThriftError, PartlyDone, SourceError, Unreachable
+from analyzer.errors import ConfigError, GpuThriftError, PartlyDone, SourceError
 from jobs.daemon.leadership import NotLeader
 from jobs.ledger.errors import Superseded
 from jobs.ledger.notices import Notice, SqlNotices
+from jobs.poster import Futile, Limited, Lost, Poster, Unsure
 
 log = logging.getLogger("gpu_thrift.posting")
 
@@ -34,41 +34,6 @@ GIVEN_UP_AFTER = timedelta(days=3)
 
 PICTURES_WAITED_FOR = timedelta(hours=1)
 """How long a message waits for a server that does not take its pictures; then it goes without."""
-
-
-class Unsure(Unreachable):
-    """Nobody knows whether the message was accepted."""
-
-
-class Limited(SourceError):
-    """Not accepted: too many messages. ``retry_after_s`` is how long to wait, in seconds."""
-
-    def __init__(self, message: str, retry_after_s: float) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-
-
-class Lost(Unreachable):
-    """The message may have arrived, and nobody can find out."""
-
-
-class Futile(SourceError):
-    """There is no place for such a message, and nothing to mend."""
-
-
-class Poster(Protocol):
-    """The other side. All raise ``SourceError``, and ``ConfigError`` before anything is sent."""
-
-    def upload(self, notice: Notice) -> Mapping[str, str]:
-        """Uploads its pictures, unseen. The other side's names for those that it took."""
-
-    def post(self, notice: Notice, files: Mapping[str, str]) -> str:
-        """Posts it with ``files`` for its pictures, and returns the other side's name for it.
-        Raises ``Unsure``, or ``Lost``, when it may have arrived; ``Futile`` when it never can."""
-
-    def find(self, notice: Notice, since: datetime) -> str | None:
-        """The other side's name for the message, if it is there since then. Raises ``Lost`` where
-        there is no way to look."""
 
 
 def post_waiting(

@@ -17,10 +17,10 @@ from typing import Protocol
 
 from analyzer.errors import GpuThriftError
 from jobs.daemon.leadership import Leadership, NotLeader
-from jobs.daemon.periods import Cadence, Period, next_period
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.runs import Claim, Ended, Run, Runs
 from jobs.logs import run_id, run_logs
+from jobs.periods import Cadence, Period, next_period
 
 log = logging.getLogger("gpu_thrift.jobs")
 

@@ -16,12 +16,12 @@ from jobs.breaker import Breaker, Breakers
 from jobs.daemon.choose import cadences
 from jobs.daemon.fence import fenced
 from jobs.daemon.guarded import Around, guarded
-from jobs.daemon.periods import EveryMinute
 from jobs.daemon.posting import post_waiting
 from jobs.daemon.runner import Job, Stopped, Turn
 from jobs.daemon.state import State
 from jobs.daemon.tasks import daily, flags, morning, report, sleep, usage
-from jobs.daemon.tasks.reading import analysing, looking
+from jobs.periods import EveryMinute
+from jobs.reading import analysing, looking
 from jobs.sites import check_schedule, sites
 from jobs.slack import poster_of
 from jobs.sleeping.survey import Activities

@@ -18,6 +18,7 @@ from sqlalchemy import and_, delete, insert, select
 from analyzer.history import Unused, UsedBy, UsedHour
 from analyzer.model import WorkloadKey
 from jobs.ledger.database import Database
+from jobs.ledger.errors import LedgerError
 from jobs.ledger.tables import USAGE
 
 _FORMAT = 1
@@ -76,11 +77,16 @@ def _row(one: UsedBy) -> list[Any]:
 
 
 def _unpacked(cluster: str, begin: datetime, packed: bytes) -> UsedHour:
-    document = orjson.loads(zlib.decompress(packed))
-    workloads: Sequence[list[Any]] = document["workloads"]
-    return UsedHour(
-        cluster,
-        begin,
-        tuple(UsedBy(WorkloadKey(cluster, *row[:3]), *row[3:]) for row in workloads),
-        tuple(Unused(*row) for row in document["pools"]),
-    )
+    try:
+        document = orjson.loads(zlib.decompress(packed))
+        workloads: Sequence[list[Any]] = document["workloads"]
+        return UsedHour(
+            cluster,
+            begin,
+            tuple(UsedBy(WorkloadKey(cluster, *row[:3]), *row[3:]) for row in workloads),
+            tuple(Unused(*row) for row in document["pools"]),
+        )
+    except (zlib.error, ValueError, KeyError, TypeError) as error:
+        raise LedgerError(
+            f"the usage of {cluster} at {begin:%Y-%m-%d %H:%M} UTC cannot be read; delete that row"
+        ) from error

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from analyzer.errors import BadAnswer, Denied, SourceError
-from jobs.daemon.posting import Limited
+from jobs.poster import Limited
 
 if TYPE_CHECKING:
     from slack_sdk.errors import SlackApiError

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from analyzer.config import SlackConfig
 from analyzer.errors import BadAnswer, Denied
-from jobs.daemon.posting import Futile, Unsure
 from jobs.ledger.notices import Notice
+from jobs.poster import Futile, Unsure
 from jobs.slack.answers import NO_CHANNEL, code_of, may_be_of_files, name_of
 from jobs.slack.api import Api
 from jobs.slack.pictures import Uploads, with_files

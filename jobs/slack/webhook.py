@@ -15,8 +15,8 @@ from pathlib import Path
 
 from analyzer.config import SlackConfig
 from analyzer.errors import BadAnswer, ConfigError, Denied
-from jobs.daemon.posting import Futile, Lost
 from jobs.ledger.notices import Notice
+from jobs.poster import Futile, Lost
 from jobs.slack.address import Address, Answer
 from jobs.slack.answers import limited
 from jobs.slack.pictures import with_files

@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 from analyzer.config import Config
 from analyzer.model import WorkloadKey
 from analyzer.sizing.story import Story, story
-from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Looked
 from jobs.ledger.notices import Notice, Picture
+from jobs.periods import Period
+from jobs.reading import Looked
 from jobs.weekly.past import PastOf
 from jobs.wiring import sizing_settings
 from reports.blocks import Message

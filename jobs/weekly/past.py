@@ -14,13 +14,13 @@ from analyzer.history import UsedHour
 from analyzer.model import Window
 from analyzer.sleep.model import NotDone, Slept
 from analyzer.weeks import Week, recorded_week
-from jobs.daemon.periods import Period, week, week_name
 from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.database import Database
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.scoped import ClusterLedger
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period, week, week_name
 from reports.digest import Past
 
 WEEKS = 4

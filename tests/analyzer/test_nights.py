@@ -219,14 +219,15 @@ def test_what_is_not_known_is_not_missing() -> None:
 
 
 def test_pools_share_what_slept_by_what_each_lost() -> None:
-    """Twelve and four are gone while eight slept: six and two of them, at $6.88 and $1."""
+    """Twelve and four are gone while eight slept: six and two of them, at $6.88 and $1, and half
+    of the four nodes."""
     prices = (make.price_used(), make.price_used("L4", 1.0))
     pools = [
         pool(by_hour(at_0=12, at_6=0, at_7=12), by_hour(at_0=3, at_6=0, at_7=3)),
         pool(by_hour(at_0=8, at_6=4, at_7=8), by_hour(at_0=2, at_6=1, at_7=2), node=OTHER),
     ]
     found = left(slept(6, 7), pools=pools, prices=prices)
-    assert found.nodes == 4
+    assert found.nodes == 2
     assert found.gpu_hours == pytest.approx(8)
     assert found.usd == pytest.approx(6 * 6.88 + 2 * 1.0)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from jobs.daemon.periods import EveryMinute
 from jobs.daemon.runner import Turn
+from jobs.periods import EveryMinute
 from jobs.scheduler import Scheduler
 from tests.jobs.daemon.world import START, Clock, Daemons, MemoryRuns
 

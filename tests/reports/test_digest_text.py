@@ -30,7 +30,7 @@ from tests.builders import (
 from tests.reports.bare_weeks import digest, week
 
 NAMES = Names(analysis())
-NIGHTS = Nights(5, 4, 1, 2, 100.0, 250.0, 0.0)
+NIGHTS = Nights(5, 4, 0, 1, 2, 100.0, 250.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_flag_has_its_money_its_coverage_and_its_reason(
 def test_sleep_is_told_with_what_the_bill_lost() -> None:
     made = digest(nights=replace(NIGHTS, left=Left(2, 60.0, 130.0)))
     assert say.sleeping(made) == (
-        "2 workloads: slept 5×, woke 4×, 1 asleep at the end",
+        "2 workloads: slept 5×, woken 4×, 1 asleep at the end",
         "100 GPU-h not held, worth $250.00",
         "up to 2 nodes left meanwhile: 60 GPU-h that nobody paid for, $130.00",
     )
@@ -165,7 +165,7 @@ def test_nodes_that_left_are_told_apart_from_hours_not_held(found: Left | None, 
 
 def test_no_sleep_and_no_ledger_are_two_things() -> None:
     assert say.sleeping(digest(nights=None)) == ("No ledger could tell what slept.",)
-    none = Nights(0, 0, 0, 0, 0.0, 0.0, 0.0)
+    none = Nights(0, 0, 0, 0, 0, 0.0, 0.0, 0.0)
     assert say.sleeping(digest(nights=none)) == ("Nothing was put to sleep.",)
     undone = NotDone(key(), NOW, "sleep", "skipped", "busy")
     assert len(say.sleeping(digest(nights=replace(none, not_done=(undone,))))) == 3

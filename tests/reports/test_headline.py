@@ -125,7 +125,7 @@ def test_a_team_is_not_told_of_gpus_that_are_nobodys() -> None:
     ],
 )
 def test_what_sleep_did_not_hold(hours: float, unpriced: float, note: str) -> None:
-    found = Nights(1, 1, 0, 1, hours, 55.5, unpriced)
+    found = Nights(1, 1, 0, 0, 1, hours, 55.5, unpriced)
     assert slept(found) == note
     assert figures(digest(nights=found))["week.nights.usd"] == ("$55.50", note)
 

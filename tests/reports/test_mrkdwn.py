@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.mrkdwn import clip, code, cut, escaped, link, plain
+from reports.mrkdwn import clip, cut, escaped, link, plain
 
 HOSTILE = st.text(st.sampled_from("ab1 _*~`&<>|:+!@#/\n\u202e\u200b\ud800é日"), max_size=60)
 
@@ -56,23 +56,6 @@ def test_nothing_in_outside_text_is_markup(text: str, longest: int) -> None:
     assert not re.search(r"(?<![a-z0-9é日])_|_(?![a-z0-9é日])", shown.lower())
     without = re.sub(r"&\w+;", "", shown)
     assert not re.search(r":(?=[^:\s]*[a-zé日])[a-z0-9_+é日-]+:|:\+1:", without)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("kubectl -n a", "`kubectl -n a`"),
-        ("a`b` _*", "`aˋbˋ _*`"),
-        ("<!here> & co", "`&lt;!here&gt; &amp; co`"),
-        ("a\nb", r"`a\x0ab`"),
-    ],
-)
-def test_what_is_typed_stands_between_its_marks(text: str, shown: str) -> None:
-    assert code(text) == shown
-
-
-def test_what_is_typed_has_an_end() -> None:
-    assert code("`" * 500) == f"`{'ˋ' * 119}…`"
 
 
 def test_a_link_has_one_address_and_one_text() -> None:

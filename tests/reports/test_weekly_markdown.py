@@ -66,6 +66,7 @@ def test_who_was_late_and_what_was_not_done_stands_below_sleep() -> None:
         1,
         1,
         0,
+        0,
         1,
         10.0,
         20.0,

@@ -6,17 +6,17 @@ from datetime import datetime
 
 from analyzer.errors import PartlyDone
 from analyzer.model import Window
-from jobs.daemon.periods import Period
 from jobs.daemon.tasks import advice, flags
 from jobs.daemon.tasks.advice import Books
 from jobs.daemon.tasks.flags import Telling
-from jobs.daemon.tasks.reading import Analyse
 from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.database import Database
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.runs import Run
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period
+from jobs.reading import Analyse
 
 
 def run_once(

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from analyzer.flags import FlagChange, follow
 from analyzer.model import Window
-from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Analyse, check_failed
 from jobs.ledger.notices import Notice, SqlNotices
 from jobs.ledger.runs import Run
+from jobs.periods import Period
+from jobs.reading import Analyse, check_failed
 from reports.flags import flags_message
 
 log = logging.getLogger("gpu_thrift.flags")

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from analyzer.errors import ConfigError, SourceError
 from analyzer.sleep.morning import Attention, Morning, Night, Span, morning
-from jobs.daemon.periods import Period
 from jobs.ledger.database import Database
 from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.notices import Notice, SqlNotices
 from jobs.ledger.scoped import ClusterLedger
+from jobs.periods import Period
 from jobs.sleeping.reading import read_identity
 from jobs.sleeping.view import Site
 from reports.morning import Told, morning_message, morning_parts, morning_title

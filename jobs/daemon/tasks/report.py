@@ -11,10 +11,10 @@ from pathlib import Path
 from analyzer.config import Config
 from analyzer.errors import PartlyDone, each_named
 from analyzer.model import Window
-from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Look
 from jobs.ledger.database import Database
 from jobs.ledger.notices import SqlNotices
+from jobs.periods import Period
+from jobs.reading import Look
 from jobs.weekly.keep import keep
 from jobs.weekly.make import Report, files, notices, reports_of
 from jobs.weekly.past import past_of

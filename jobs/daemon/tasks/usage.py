@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from analyzer.history import hours_of
 from analyzer.model import Window
-from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Analyse, check_failed
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period
+from jobs.reading import Analyse, check_failed
 
 KEPT = timedelta(days=800)
 """Two years and a bit: a year, and the one that it is compared with."""

@@ -18,7 +18,7 @@ FACTOR = 1200.0
 def test_a_day_leaves_nothing_behind(tmp_path: Path, prometheus: Engine) -> None:
     found = soak(tmp_path, prometheus(series(2)), HOURS, FACTOR)
     # It has to have worked all the time: many minutes of a day, and every change of its windows.
-    assert found.runs > HOURS * 60 / 3
+    assert found.runs > HOURS * 60 / 10
     assert found.changes >= 12 * (HOURS - 1)
     for what in ("files", "threads"):
         before, after = found.halves(what)

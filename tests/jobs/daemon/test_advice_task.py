@@ -21,7 +21,6 @@ from analyzer.history import UsedBy, UsedHour
 from analyzer.model import Window
 from analyzer.wishes import REJECT, SNOOZE_UNTIL
 from jobs.breaker import Breakers
-from jobs.daemon.periods import Period
 from jobs.daemon.runner import Turn
 from jobs.daemon.state import State
 from jobs.daemon.tasks import advice, daily
@@ -34,6 +33,7 @@ from jobs.ledger.errors import LedgerError, Superseded
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.runs import Claim, SqlRuns
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period
 from tests.builders import H100, NOW, analysis, key, recommendation, workload_use
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

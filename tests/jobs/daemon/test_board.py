@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from analyzer.errors import Unreachable
 from jobs.daemon.board import LONG, Board
-from jobs.daemon.periods import DAY, MINUTE, Period
 from jobs.ledger.runs import Run
 from jobs.metrics import Metrics
+from jobs.periods import DAY, MINUTE, Period
 from jobs.sleeping.tick import Report
 from tests.builders import NOW
 

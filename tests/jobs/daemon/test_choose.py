@@ -14,7 +14,7 @@ from analyzer.errors import ConfigError
 from jobs.daemon.choose import cadences, leadership
 from jobs.daemon.leadership import FileLeadership, Leadership
 from jobs.daemon.lease import LeaseLeadership
-from jobs.daemon.periods import next_period
+from jobs.periods import next_period
 from tests.fakes.kubeapi.caller import Caller, caller
 
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -14,19 +14,11 @@ import pytest
 
 from analyzer.errors import ConfigError, Denied, PartlyDone, Unreachable
 from jobs.daemon.leadership import NotLeader
-from jobs.daemon.posting import (
-    GIVEN_UP_AFTER,
-    PICTURES_WAITED_FOR,
-    SETTLED_AFTER,
-    Futile,
-    Limited,
-    Lost,
-    Unsure,
-    post_waiting,
-)
+from jobs.daemon.posting import GIVEN_UP_AFTER, PICTURES_WAITED_FOR, SETTLED_AFTER, post_waiting
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.notices import Notice, Picture, SqlNotices
+from jobs.poster import Futile, Limited, Lost, Unsure
 from tests.builders import NOW
 
 MINUTE = timedelta(minutes=1)

@@ -14,12 +14,12 @@ from analyzer.config import Config
 from analyzer.errors import GpuThriftError, PartlyDone
 from analyzer.history import UsedBy, UsedHour
 from analyzer.model import Snapshot, Window
-from jobs.daemon.periods import Period
 from jobs.daemon.tasks import report
-from jobs.daemon.tasks.reading import Looked
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period
+from jobs.reading import Looked
 from jobs.wiring import analysed
 from tests import builders as make
 from tests.builders import NOW

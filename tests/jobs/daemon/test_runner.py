@@ -15,10 +15,10 @@ import pytest
 from analyzer.config import WeekTime
 from analyzer.errors import GpuThriftError
 from jobs.daemon.leadership import NotLeader
-from jobs.daemon.periods import Daily, EveryMinute, Hourly, Weekly
 from jobs.daemon.runner import Stopped, Turn
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.runs import Claim, Runs, SqlRuns
+from jobs.periods import Daily, EveryMinute, Hourly, Weekly
 from tests.jobs.daemon.world import START, Clock, Daemons, MemoryRuns
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

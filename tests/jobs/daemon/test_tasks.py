@@ -12,12 +12,12 @@ import pytest
 from analyzer.analysis import Analysis
 from analyzer.errors import PartlyDone, Unreachable
 from analyzer.model import Window
-from jobs.daemon.periods import Period
 from jobs.daemon.tasks import flags, usage
 from jobs.daemon.tasks.flags import Telling
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period
 from tests.builders import NOW, analysis, key, verdict, workload_use
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -12,12 +12,12 @@ from analyzer.config import load
 from analyzer.errors import Unreachable
 from jobs.breaker import Breaker
 from jobs.daemon.board import Board
-from jobs.daemon.periods import EveryMinute
 from jobs.daemon.reload import Reloader
 from jobs.daemon.runner import Job, Runner, Settings
 from jobs.daemon.vitals import DaemonVitals, Parts
 from jobs.daemon.work import Work
 from jobs.metrics import Metrics
+from jobs.periods import EveryMinute
 from jobs.web import Check
 from tests.jobs.daemon.world import Clock, Lead, MemoryRuns
 

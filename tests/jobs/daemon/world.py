@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from jobs.daemon.leadership import NotLeader
-from jobs.daemon.periods import Cadence, Period
 from jobs.daemon.runner import Job, Runner, Settings, Turn
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.runs import Claim, Ended, Run, Runs
+from jobs.periods import Cadence, Period
 
 START = datetime(2026, 1, 1, 12, 34, 56, tzinfo=UTC)
 

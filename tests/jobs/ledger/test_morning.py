@@ -12,7 +12,6 @@ from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
 from analyzer.sleep.model import Memory
 from analyzer.sleep.morning import Attention
-from jobs.daemon.periods import Period
 from jobs.daemon.tasks.morning import Watched, run_once
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.errors import LedgerError
@@ -20,6 +19,7 @@ from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.model import Change, Outcome, Waited
 from jobs.ledger.notices import SqlNotices
 from jobs.ledger.scoped import ClusterLedger
+from jobs.periods import Period
 
 END = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)

@@ -11,8 +11,8 @@ import pytest
 from analyzer.config import SlackConfig
 from analyzer.config.secret import Secret
 from analyzer.errors import BadAnswer, ConfigError, Denied, SourceError, Unreachable
-from jobs.daemon.posting import Limited, Unsure
 from jobs.ledger.notices import Notice
+from jobs.poster import Limited, Unsure
 from jobs.slack import BotPoster
 from tests.fakes.slack import TOKEN, Fault, SlackStandIn
 from tests.servers import free_port

@@ -12,8 +12,8 @@ import pytest
 from analyzer.config import SlackConfig
 from analyzer.config.secret import Secret
 from analyzer.errors import BadAnswer, Denied, SourceError, Unreachable
-from jobs.daemon.posting import Futile, Limited, Unsure
 from jobs.ledger.notices import Notice, Picture
+from jobs.poster import Futile, Limited, Unsure
 from jobs.slack import BotPoster
 from jobs.slack.bot import READY_AFTER_S
 from tests.fakes.slack import TOKEN, Call, Fault, SlackStandIn
@@ -48,7 +48,7 @@ def waited() -> list[float]:
 
 @pytest.fixture
 def poster(slack: SlackStandIn, waited: list[float]) -> BotPoster:
-    config = SlackConfig(url=slack.url, timeout=timedelta(seconds=1), token=Secret(TOKEN))
+    config = SlackConfig(url=slack.url, timeout=timedelta(seconds=3), token=Secret(TOKEN))
     return BotPoster(config, sleep=waited.append)
 
 

@@ -13,9 +13,10 @@ import pytest
 from analyzer.config import Config, SlackConfig, WebConfig
 from analyzer.config.secret import Secret
 from analyzer.errors import BadAnswer, ConfigError, Denied, PartlyDone, SourceError, Unreachable
-from jobs.daemon.posting import Limited, Lost, post_waiting
+from jobs.daemon.posting import post_waiting
 from jobs.ledger.database import open_database
 from jobs.ledger.notices import Notice, Picture, SqlNotices
+from jobs.poster import Limited, Lost
 from jobs.slack import BotPoster, WebhookPoster, poster_of
 from tests.builders import NOW
 from tests.fakes.slack import TOKEN, Fault, SlackStandIn

@@ -12,8 +12,8 @@ import pytest
 
 from analyzer.config import Config
 from analyzer.sleep.model import Slept
-from jobs.daemon.periods import Period
-from jobs.daemon.tasks.reading import Looked
+from jobs.periods import Period
+from jobs.reading import Looked
 from jobs.weekly import make
 from jobs.weekly.make import Report, files, messages, notices, payloads, reports_of
 from jobs.wiring import analysed

@@ -17,12 +17,12 @@ from analyzer.history import Unused, UsedBy, UsedHour
 from analyzer.model import WorkloadKey
 from analyzer.sleep.limits import Census
 from analyzer.sleep.model import Memory
-from jobs.daemon.periods import Period, week
 from jobs.ledger.advice import SqlAdvice
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.ledger import SqlLedger
 from jobs.ledger.model import Change, Outcome
 from jobs.ledger.usage import SqlUsage
+from jobs.periods import Period, week
 from jobs.weekly.past import past_of, unknown
 from reports.digest import Past
 from tests import builders as make

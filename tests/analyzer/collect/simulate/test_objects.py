@@ -16,7 +16,7 @@ from analyzer.collect.simulate.kube import sanitised
 from analyzer.collect.snapshot import ClusterSource, take_snapshot
 from analyzer.config import Config
 from analyzer.model import Snapshot, Window
-from jobs.commands.demo import simulated
+from jobs.demo import Demo
 from jobs.wiring import analysed, read_settings
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
@@ -36,7 +36,8 @@ def facts(fleet: Fleet) -> KubeFacts:
 
 @pytest.fixture(scope="module")
 def told() -> Snapshot:
-    return simulated(1)
+    demo = Demo(1)
+    return demo.snapshot(demo.whole)
 
 
 @pytest.fixture(scope="module")

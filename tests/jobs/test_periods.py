@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analyzer.config import WeekTime
-from jobs.daemon.periods import Daily, EveryMinute, Hourly, Weekly, next_period, week
+from jobs.periods import Daily, EveryMinute, Hourly, Weekly, next_period, week
 
 ZONES = (
     "UTC",
