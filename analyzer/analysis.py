@@ -135,3 +135,5 @@ class Analysis:
     failed: Mapping[str, str] = field(default_factory=dict)
     savings: Savings | None = None
     """What all plans together free; None where no advice was asked for."""
+    heard_hours: Mapping[str, float] = field(default_factory=dict)
+    """As in the snapshot: how much of the window is known of each cluster."""

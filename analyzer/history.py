@@ -12,6 +12,9 @@ from datetime import datetime
 from analyzer.analysis import Analysis, PoolUse, WorkloadUse
 from analyzer.model import WorkloadKey
 
+_KNOWN = 0.5
+"""The part of an hour that must have been heard for it to be recorded."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsedBy:
@@ -69,7 +72,8 @@ def hours_of(analysis: Analysis) -> list[UsedHour]:
             tuple(_unused(one) for one in analysis.pools if one.cluster == cluster),
         )
         for cluster in analysis.clusters
-        if cluster not in analysis.failed
+        # An hour of silence is missing, not free.
+        if cluster not in analysis.failed and analysis.heard_hours.get(cluster, 1.0) >= _KNOWN
     ]
 
 

@@ -284,3 +284,6 @@ class Snapshot:
     nodes: tuple[Node, ...] = ()
     placed: tuple[Placed, ...] = ()
     """Nodes with GPUs and the pods on them, of the clusters whose Kubernetes API was read."""
+    heard_hours: Mapping[str, float] = field(default_factory=dict)
+    """Hours of the window from the first to the last word that any exporter of a cluster said;
+    a cluster that is missing was heard all the time."""

@@ -77,6 +77,7 @@ def analyse(snapshot: Snapshot, settings: Settings, now: datetime) -> Analysis:
         prices=_prices_used(quotes),
         notices=(*snapshot.notices, *_price_notices(snapshot, quotes)),
         failed=snapshot.failed,
+        heard_hours=snapshot.heard_hours,
     )
 
 

@@ -69,16 +69,22 @@ class Week:
     def is_whole(self) -> bool:
         return self.recorded >= WHOLE
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether enough of the GPU time was under measurement for its use to be compared."""
+        return self.coverage is None or self.coverage >= WHOLE
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """This week against the mean of ``weeks`` whole weeks before it, each scaled to as many
     cluster-hours as this one is known of. ``change`` is the growth (0.1 is a tenth more), None
-    where the mean is zero."""
+    where the mean is zero. What is idle was measured: it is compared among weeks that were whole
+    in that too, and None where this one was not."""
 
     weeks: int
     mean_cost_usd: float
-    mean_idle_cost_usd: float
+    mean_idle_cost_usd: float | None
     change: float | None
     idle_change: float | None
 
@@ -88,13 +94,13 @@ def week_of(name: str, analysis: Analysis) -> Week:
     spent: dict[str, Spend] = defaultdict(Spend)
     for use in analysis.workloads:
         spent[use.environment] += _spend(use.gpu_hours, use.cost_usd, use.idle_cost_usd)
-    totals, clusters = analysis.totals, len(set(analysis.clusters) - set(analysis.failed))
-    hours = analysis.window.hours
+    totals, hours = analysis.totals, analysis.window.hours
+    read = set(analysis.clusters) - set(analysis.failed)
     return Week(
         name=name,
         window=analysis.window,
-        hours=clusters * hours,
-        of_hours=(clusters + len(analysis.failed)) * hours,
+        hours=sum(min(hours, analysis.heard_hours.get(one, hours)) for one in read),
+        of_hours=(len(read) + len(analysis.failed)) * hours,
         environments=dict(spent),
         unallocated_gpu_hours=totals.unallocated_gpu_hours,
         unallocated_cost_usd=totals.unallocated_cost_usd,
@@ -142,13 +148,14 @@ def compared(week: Week, before: Sequence[Week]) -> Comparison | None:
     # A week that the clock is changed in has an hour more or less, which is no change of use, and
     # of a cluster that could not be read this week's figures have nothing either.
     cost = sum(one.total.cost_usd / one.hours for one in whole) / len(whole) * week.hours
-    idle = sum(one.total.idle_cost_usd / one.hours for one in whole) / len(whole) * week.hours
+    measured = [one.total.idle_cost_usd / one.hours for one in whole if one.is_measured]
+    idle = sum(measured) / len(measured) * week.hours if measured and week.is_measured else None
     return Comparison(
         weeks=len(whole),
         mean_cost_usd=cost,
         mean_idle_cost_usd=idle,
         change=week.total.cost_usd / cost - 1 if cost > 0 else None,
-        idle_change=week.total.idle_cost_usd / idle - 1 if idle > 0 else None,
+        idle_change=week.total.idle_cost_usd / idle - 1 if idle else None,
     )
 
 

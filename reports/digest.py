@@ -116,7 +116,14 @@ def digest(
     to the workloads that carry one of these labels; ``past.weeks`` has to be theirs already."""
     # The analysis is made of the figures that can be, and what is drawn has to be as well.
     snapshot = plausible(snapshot)
+    problems = past.problems
     if teams:
+        known = {use.team for use in analysis.workloads}
+        problems += tuple(
+            f"no workload of this week carries the team label {team}"
+            for team in sorted(teams)
+            if team not in known
+        )
         analysis = of_teams(analysis, teams)
     keys = {use.workload.key for use in analysis.workloads}
     found = _nights(snapshot, analysis, past, keys if teams else None)
@@ -138,7 +145,7 @@ def digest(
         realised=_realised(past.followed, analysis, keys if teams else None),
         rhythm=rhythm(snapshot, keys, ZoneInfo(analysis.timezone)),
         hours=_hours(snapshot, analysis, found[1]),
-        problems=past.problems,
+        problems=problems,
     )
 
 

@@ -198,7 +198,9 @@ def _key(figure: Figure, theme: Theme, found: list[Place], parts: list[Part]) ->
         if week:
             lines.add(_figures(part.spent[-1]), _INDENT)
     if parts:
-        lines.add("hatched: idle")
+        seen = week.coverage if week else None
+        of = f", {percent(seen)} seen" if seen is not None and seen < 0.995 else ""
+        lines.add(f"hatched: idle{of}")
     if any(one.week and _lacks(one.week) for one in found):
         unpriced = week.total.unpriced_gpu_hours if week else 0.0
         lines.add(f"{_NO_PRICE} no price" + (f": {hours(unpriced)} h" if unpriced > 0 else ""))

@@ -50,9 +50,9 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
         if totals.unpriced_gpu_hours > 0
         else ""
     )
-    spent = _joined(_grown(digest, idle=False), unpriced)
+    spent = _joined(_heard(digest.this), _grown(digest, idle=False), unpriced)
     # Nothing priced is not nothing spent.
-    is_priced = totals.cost_usd > 0 or totals.unpriced_gpu_hours <= 0
+    is_priced = totals.cost_usd > 0 or (totals.unpriced_gpu_hours <= 0 and digest.this.hours > 0)
     cost, idle = (totals.cost_usd, totals.idle_cost_usd) if is_priced else (None, None)
     found = [
         Figure("totals.cost_usd", "Spent by workloads", cents(cost), spent),
@@ -85,6 +85,13 @@ def headline(digest: Digest) -> tuple[Figure, ...]:
         )
     )
     return tuple(found)
+
+
+def _heard(week: Week) -> str:
+    """Of how much of the week the figures are, where that is not all of it."""
+    if week.hours <= 0:
+        return "nothing was heard of any GPU"
+    return "" if week.recorded >= 0.995 else f"in the {week.hours:g} of {week.of_hours:g} h known"
 
 
 def _joined(*parts: str) -> str:
@@ -128,6 +135,8 @@ def _grown(digest: Digest, *, idle: bool) -> str:
     if found is None:
         return ""
     mean = found.mean_idle_cost_usd if idle else found.mean_cost_usd
+    if mean is None:
+        return ""
     change_ = found.idle_change if idle else found.change
     weeks = "the week before" if found.weeks == 1 else f"the mean of {found.weeks} weeks before"
     if change_ is None:

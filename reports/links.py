@@ -21,4 +21,5 @@ def page_url(base: str, folder: str, key: WorkloadKey | None = None) -> str | No
     if not base:
         return None
     at = f"#{anchor(key)}" if key is not None else ""
-    return f"{base.rstrip('/')}/reports/{quote(folder)}/{PAGE}{at}"
+    where = quote(base.rstrip("/"), safe=":/?=&%@[]~,;!$()*+'")
+    return f"{where}/reports/{quote(folder)}/{PAGE}{at}"

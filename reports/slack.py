@@ -19,6 +19,11 @@ from reports.text import UNKNOWN, cents, per_million, percent, sentence
 ACTIONS, FLAGGED, LATE, UNKNOWNS = 3, 3, 2, 1
 """Lines of each in the message; all of them are in the thread or on the page."""
 
+MODELS = 25
+"""Rows of the table of models, so that there is room for the rest."""
+
+_COST = "Cost per million tokens"
+
 DETAILS = 12
 """Lines of each part of the reply."""
 
@@ -73,20 +78,22 @@ def details(digest: Digest, drawings: Sequence[Drawing]) -> Message:
     names = Names(digest.analysis, _NAME)
     parts = [part for part in _details(digest, names) if part.lines]
     models = digest.models
+    more = f"and {len(models) - MODELS:,} more models" if len(models) > MODELS else ""
     blocks: list[Block] = [
         *(picture(one.name, one.title, one.alt) for one in drawings),
+        *([section([f"*{_COST}*"]), _models(models[:MODELS])] if models else []),
+        *([context([more])] if more else []),
         *(block for part in parts for block in _blocks(part)),
-        *([section(["*Cost per million tokens*"]), _models(models)] if models else []),
     ]
     lines = [
-        *(f"{escaped(one.title, _LINE)}: {escaped(one.alt, 3 * _LINE)}" for one in drawings),
+        *(escaped(one.alt, 3 * _LINE) for one in drawings),
+        *(["", _COST] if models else []),
+        *(f"• {escaped(say.model(one), _LINE)}" for one in models[:MODELS]),
+        *([more] if more else []),
         *_texts(parts),
-        *(["", "Cost per million tokens"] if models else []),
-        *(f"• {escaped(say.model(one), _LINE)}" for one in models),
     ]
-    return message(
-        lines or ["Nothing more to tell."], blocks or [section(["Nothing more to tell."])]
-    )
+    nothing = "Nothing more to tell."
+    return message(lines or [nothing], blocks or [section([nothing])])
 
 
 def _texts(parts: Sequence[Part]) -> Iterator[str]:
@@ -96,12 +103,12 @@ def _texts(parts: Sequence[Part]) -> Iterator[str]:
 
 def _field(figure: Figure) -> str:
     note = f"\n{escaped(figure.note, _LINE)}" if figure.note else ""
-    return f"*{figure.label}*\n{figure.value}{note}"
+    return f"*{figure.label}*\n{escaped(figure.value)}{note}"
 
 
 def _line(figure: Figure) -> str:
     note = f" ({escaped(figure.note, _LINE)})" if figure.note else ""
-    return f"{figure.label}: {figure.value}{note}"
+    return f"{figure.label}: {escaped(figure.value)}{note}"
 
 
 def _blocks(part: Part) -> list[Block]:
@@ -124,6 +131,11 @@ def _actions(digest: Digest, names: Names, locate: Locate) -> tuple[str, ...]:
         _action(number, one, names, locate)
         for number, one in enumerate(digest.actions[:ACTIONS], 1)
     ]
+    if not any(_lowers(one) > 0 for one in digest.actions[:ACTIONS]):
+        best = max(digest.actions, key=_lowers, default=None)
+        if best is not None and _lowers(best) > 0:
+            said = f"{say.name_of(best.use, names)}: {say.what(best)}: {say.effect(best.advised)}"
+            lines.append(f"Lowers the bill most: {escaped(said, _LINE)}")
     together = say.together(digest)
     lines += [escaped(together, _LINE)] if together else []
     short = [escaped(say.needed(one, names), _LINE) for one in digest.needs[:1]]
@@ -131,6 +143,11 @@ def _actions(digest: Digest, names: Names, locate: Locate) -> tuple[str, ...]:
     if not lines and digest.analysis.workloads:
         lines = ["Nothing to advise this week."]
     return tuple(lines)
+
+
+def _lowers(action: Action) -> float:
+    """By how many dollars a month the bill falls."""
+    return action.advised.saving.usd_per_month or 0.0
 
 
 def _action(number: int, action: Action, names: Names, locate: Locate) -> str:

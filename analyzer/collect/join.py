@@ -25,7 +25,7 @@ from analyzer.collect.merge import ONE_SERVER_A_POD, merge_serving
 from analyzer.collect.models import other_classes, present_model
 from analyzer.collect.places import device_nodes
 from analyzer.collect.pools import NodeClasses, pools
-from analyzer.collect.readings import Readings
+from analyzer.collect.readings import Readings, heard_hours
 from analyzer.collect.sampling import covered, samples_per_step
 from analyzer.model import (
     STEP_S,
@@ -56,6 +56,7 @@ class ClusterFacts:
     notices: tuple[Notice, ...] = ()
     nodes: tuple[Node, ...] = ()
     placed: tuple[Placed, ...] = ()
+    heard_hours: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Join:
             notices=tuple(self._notices),
             nodes=tuple(gpu_nodes(self._read.cluster, kube, shares, present)),
             placed=tuple(placed(kube, self._owner_of)),
+            heard_hours=heard_hours(self._read),
         )
 
     def _class_of(self, node: str, model: str) -> NodeClass:

@@ -20,7 +20,7 @@ from analyzer.collect.facts import (
 )
 from analyzer.collect.store import Matcher, MetricStore, Query, Sample
 from analyzer.environment import metric_label
-from analyzer.model import STEP_S, Notice, Window
+from analyzer.model import STEP_S, Notice, StepArray, Window
 
 GPU_RESOURCES = "nvidia_com_gpu|nvidia_com_gpu_shared|nvidia_com_mig_.*|amd_com_gpu"
 """GPU resources as kube-state-metrics spells them, as a regular expression."""
@@ -76,6 +76,8 @@ class StateReadings:
     pod_nodes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     addresses: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     kube: KubeFacts = field(default_factory=KubeFacts)
+    nodes: StepArray | None = None
+    """Samples a step that tell of nodes, of whatever kind; NaN where there was none."""
 
 
 class StateReader:
@@ -104,6 +106,7 @@ class StateReader:
             ended=self._ended({(r.namespace, r.pod) for r in requests}, where),
             pod_nodes=nodes,
             addresses=ips,
+            nodes=self._heard(),
             kube=KubeFacts(
                 owners=self._owners(pods, where),
                 workloads=self._workloads(pods, where),
@@ -151,6 +154,14 @@ class StateReader:
                 )
             )
         return readings
+
+    def _heard(self) -> StepArray | None:
+        """What shows that it was heard while there were neither GPUs nor requests for any."""
+        for metric in ("kube_node_info", "kube_node_labels"):
+            if metric in self._names:
+                found = self._store.steps(Query(metric, "count", (), "max"), self._window)
+                return found[0].values if found else None
+        return None
 
     def _capacities(self) -> list[CapacityReading]:
         for metric in ("kube_node_status_allocatable", "kube_node_status_capacity"):

@@ -130,7 +130,7 @@ def node(one: Mapping[str, Any]) -> Node:
         cluster=text(one["cluster"]),
         name=text(one["name"]),
         node_class=_node_class(one["node_class"]),
-        allocatable=_amounts(one["allocatable"]),
+        allocatable=numbers(one["allocatable"]),
         gpus=_amount(one["gpus"]),
         labels=texts(one["labels"]),
         taints=tuple(Taint(**texts(taint)) for taint in one["taints"]),
@@ -143,7 +143,7 @@ def placed(one: Mapping[str, Any]) -> Placed:
         workload=_key(one["workload"]),
         pod=text(one["pod"]),
         node=text(one["node"]),
-        requests=_amounts(one["requests"]),
+        requests=numbers(one["requests"]),
         daemon=_flag(one["daemon"]),
         terms=tuple(tuple(_requirement(each) for each in term) for term in one["terms"]),
         tolerations=tuple(_toleration(each) for each in one["tolerations"]),
@@ -195,7 +195,7 @@ def _number(value: Any) -> float | None:
     return value
 
 
-def _amounts(values: Mapping[str, Any]) -> dict[str, float]:
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {text(name): _amount(value) for name, value in values.items()}
 
 

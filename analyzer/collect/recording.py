@@ -41,6 +41,7 @@ def save(snapshot: Snapshot, path: Path) -> None:
         "serving": [recorded.plain(one) for one in snapshot.serving],
         "nodes": [recorded.plain(one) for one in snapshot.nodes],
         "placed": [recorded.plain(one) for one in snapshot.placed],
+        "heard_hours": dict(snapshot.heard_hours),
     }
     packed = gzip.compress(orjson.dumps(document), compresslevel=6, mtime=0)
     draft = path.with_name(path.name + ".part")
@@ -99,6 +100,7 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
         # Recordings of earlier versions have neither.
         nodes=tuple(map(recorded.node, document.get("nodes", ()))),
         placed=tuple(map(recorded.placed, document.get("placed", ()))),
+        heard_hours=recorded.numbers(document.get("heard_hours", {})),
     )
 
 

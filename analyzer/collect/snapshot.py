@@ -55,9 +55,12 @@ def take_snapshot(
     just one; with several, each failure is kept by name."""
     parts: list[ClusterFacts] = []
     failed: dict[str, str] = {}
+    heard: dict[str, float] = {}
     for source in sources:
         try:
-            parts.append(read_cluster(source, settings, window))
+            part = read_cluster(source, settings, window)
+            parts.append(part)
+            heard[source.name] = part.heard_hours
         except SourceError as error:
             if len(sources) == 1:
                 raise
@@ -74,6 +77,7 @@ def take_snapshot(
         failed=failed,
         nodes=tuple(one for part in parts for one in part.nodes),
         placed=tuple(one for part in parts for one in part.placed),
+        heard_hours=heard,
     )
 
 

@@ -62,7 +62,9 @@ def report_of(
 ) -> Report:
     """The report of some ``teams``, or of everything where there are none."""
     made = digest(period.key, looked.snapshot, looked.analysis, past(teams), teams)
-    first = made.actions[0].use.workload.key if made.actions else None
+    # The one that is worth most of those that were replayed, if any was.
+    replayed = [one for one in made.actions if one.advised.replay is not None]
+    first = next((one.use.workload.key for one in (*replayed, *made.actions)), None)
     told = _story(looked, first, config) if first is not None else None
     name = Names(made.analysis).full(first) if first is not None else ""
     folder = PurePosixPath(period.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -178,3 +179,29 @@ def test_the_mean_is_of_the_clusters_that_this_week_has() -> None:
     assert found.mean_idle_cost_usd == pytest.approx(225.0)
     assert found.change == pytest.approx(0.0)
     assert found.idle_change == pytest.approx(0.0)
+
+
+def test_what_was_heard_of_a_week_is_what_is_known_of_it() -> None:
+    whole = analysis(workload_use(), clusters=("a", "b"))
+    assert (week_of("w", whole).hours, week_of("w", whole).of_hours) == (336, 336)
+    half = replace(whole, heard_hours={"a": 84.0})
+    assert (week_of("w", half).hours, week_of("w", half).of_hours) == (252, 336)
+    assert not week_of("w", half).is_whole
+    none = replace(whole, heard_hours={"a": 0.0, "b": 0.0})
+    assert week_of("w", none).hours == 0
+
+
+def test_idle_is_compared_among_weeks_that_were_measured() -> None:
+    def of(coverage: float | None, idle: float) -> Week:
+        spent = {"production": Spend(1.0, 100.0, idle)}
+        return Week("w", WINDOW, 168, 168, spent, coverage=coverage)
+
+    found = compared(of(1.0, 30.0), (of(0.5, 10.0), of(0.9, 20.0)))
+    assert found is not None
+    assert (found.mean_cost_usd, found.change) == (pytest.approx(100), pytest.approx(0))
+    assert found.mean_idle_cost_usd == pytest.approx(20)
+    assert found.idle_change == pytest.approx(0.5)
+    for this, before in ((of(0.5, 30.0), of(1.0, 20.0)), (of(1.0, 30.0), of(0.5, 20.0))):
+        found = compared(this, (before,))
+        assert found is not None
+        assert (found.mean_idle_cost_usd, found.idle_change) == (None, None)

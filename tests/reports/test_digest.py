@@ -298,3 +298,10 @@ def test_weeks_before_are_those_of_the_ledger() -> None:
     assert found.comparison is not None
     assert found.comparison.weeks == 1
     assert replace(found, before=()).this.name == "2026-W47"
+
+
+def test_a_team_that_nobody_carries_is_named() -> None:
+    analysis = make.analysis(workload_use("a", team="chat"))
+    found = digest("2026-W47", make.snapshot(), analysis, Past(), ("chat", "nobody"))
+    assert found.problems == ("no workload of this week carries the team label nobody",)
+    assert digest("2026-W47", make.snapshot(), analysis, Past(), ("chat",)).problems == ()
