@@ -19,6 +19,11 @@ document.addEventListener("DOMContentLoaded", () => {
     [":is(#workloads, .cards) > thead th", "columnheader"],
     [":is(#workloads, .cards) > tbody > tr > th", "rowheader"],
   ]) for (const one of document.querySelectorAll(names)) one.setAttribute("role", role);
+  for (const one of table.querySelectorAll(".scroll")) {
+    one.tabIndex = 0;
+    one.setAttribute("role", "group");
+    one.setAttribute("aria-label", "Replay");
+  }
 
   // What a cell is sorted by: a number where its column has numbers, null where it is not known.
   const valueOf = (cell, isNumber) => {
@@ -145,12 +150,14 @@ document.addEventListener("DOMContentLoaded", () => {
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
   const read = (figure) => {
-    const use = [...figure.dataset.use.matchAll(/(.)(?:~(\d+)~)?/g)].flatMap(([, c, number]) =>
-      Array(Number(number ?? 1)).fill(c === "." ? null : DIGITS.indexOf(c) / 63));
-    const replicas = figure.dataset.replicas.split(",").flatMap((run) => {
-      const [value, number] = run.split("x");
-      return Array(Number(number ?? 1)).fill(value === "?" ? null : Number(value));
-    });
+    // Runs of "one~hours~", or one hour after the other.
+    const hours = (text, one, value) =>
+      [...text.matchAll(new RegExp(`(${one})(?:~(\\d+)~)?`, "g"))].flatMap(([, shown, number]) =>
+        Array(Number(number ?? 1)).fill(value(shown)));
+    const use = hours(figure.dataset.use, ".",
+      (c) => (c === "." ? null : DIGITS.indexOf(c) / 63));
+    const replicas = hours(figure.dataset.replicas, "\\d\\.\\d\\d|[\\d?]|\\([^)]+\\)",
+      (shown) => (shown === "?" ? null : Number(shown.replace(/[()]/g, ""))));
     const asleep = (figure.dataset.asleep ?? "").split(",").filter(Boolean)
       .map((span) => span.split("~").map(Number));
     return { use, replicas: replicas.slice(0, use.length), asleep };
