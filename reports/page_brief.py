@@ -31,13 +31,13 @@ class Written:
 def fitted(
     places: Sequence[Place], first: AbstractSet[str], room: int, write: Callable[[Place], str]
 ) -> Written:
-    """Every place, in at most ``room`` bytes of UTF-8 where that can be; those that ``first`` names
-    are the last that anything is left out of.
+    """Every place, in at most ``room`` bytes of UTF-8 where that can be.
 
     All are in full, or some in full and the rest in brief, or some in brief and the rest barely
-    told. Where not even that fits, all are barely told.
+    told; those that ``first`` names are in full whatever comes. Where not even that fits, all
+    others are barely told.
     """
-    order = sorted(range(len(places)), key=lambda n: places[n].at not in first)
+    order = [n for n, one in enumerate(places) if one.at not in first]
     full = [write(one) for one in places]
     texts = _shortened(full, lambda n: write(_brief(places[n])), order, room)
     in_brief = {n for n, text in enumerate(texts) if text != full[n]}

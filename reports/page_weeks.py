@@ -4,7 +4,7 @@ page's own script draws, as a page of 500 workloads has to stay small. Pure."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -21,12 +21,19 @@ GAP = "."
 """Stands for an hour that was not measured."""
 
 
+DAY = 24
+"""Hours after which replicas may be the same again."""
+
+AGAIN = "*"
+"""Stands for the replicas of the day before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """A week as the script reads it, an hour after the other, of which ``one~hours~`` stands for a
     run. ``use`` has a digit an hour; ``replicas`` a figure below ten as ``2`` or ``1.50``, another
-    in brackets, ``?`` for none known; ``asleep`` has spans of ``from~to`` in hours, divided by
-    commas."""
+    in brackets, ``?`` for none known and ``*`` for that of the day before; ``asleep`` has spans of
+    ``from~to`` in hours, divided by commas. Where there are none, it is empty."""
 
     use: str
     replicas: str
@@ -52,11 +59,18 @@ def days(analysis: Analysis) -> str:
 
 def drawn(week: Hours) -> Drawn:
     """The hours of one workload for the script."""
+    replicas = [_replicas(one) for one in week.replicas]
     return Drawn(
         _runs(map(_digit, week.use)),
-        _runs(map(_replicas, week.replicas)),
+        min(_runs(replicas), _runs(_as_before(replicas)), key=len),
         ",".join(f"{begin:.4g}~{end:.4g}" for begin, end in week.asleep),
     )
+
+
+def _as_before(hours: Sequence[str]) -> list[str]:
+    """An autoscaler does much the same every day."""
+    before = [*[""] * DAY, *hours]
+    return [AGAIN if one == other else one for one, other in zip(hours, before, strict=False)]
 
 
 def _runs(values: Iterable[str]) -> str:

@@ -14,10 +14,10 @@ from reports.digest import Digest
 from reports.digest_text import effect
 from reports.facts import count, fact, seconds
 from reports.links import anchor
-from reports.page_parts import Cell, Figures, usd, worths
+from reports.page_parts import Figures, worths
 from reports.page_weeks import Drawn, drawn
 from reports.sections import Names, in_order
-from reports.text import UNKNOWN, hours, percent, sentence
+from reports.text import UNKNOWN, cents, hours, percent, sentence
 
 SAID = "not-saturated"
 """That it gets no more replicas, as its verdict says already."""
@@ -62,8 +62,8 @@ class Place:
     name: str
     use: WorkloadUse
     gpus: str
-    cost: Cell
-    idle: Cell
+    cost: str
+    idle: str
     mean: str
     measured: str
     plan: str
@@ -88,8 +88,8 @@ def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
         name=names.full(use.workload.key),
         use=use,
         gpus=_gpus(use),
-        cost=usd("cost_usd", use.cost_usd),
-        idle=usd("idle_cost_usd", use.idle_cost_usd),
+        cost=cents(use.cost_usd),
+        idle=cents(use.idle_cost_usd),
         mean=percent(use.utilisation.mean if use.utilisation else None),
         measured=percent(use.coverage),
         plan=plan.action if plan else "",
@@ -192,8 +192,7 @@ def _in_words(one: Trial) -> str:
         "" if one.gpu_p95 is None else f"GPU p95 {percent(one.gpu_p95)}",
         "" if one.itl_p95_s is None else f"ITL p95 {seconds(one.itl_p95_s)}",
     )
-    what = "replica" if one.replicas == 1 else "replicas"
-    return f"{one.replicas:,} {what} {', '.join(figure for figure in figures if figure)}"
+    return f"on {one.replicas:,} {', '.join(figure for figure in figures if figure)}"
 
 
 def _refused(refusals: Sequence[Refusal]) -> tuple[str, ...]:

@@ -27,8 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // What a cell is sorted by: a number where its column has numbers, null where it is not known.
   const valueOf = (cell, isNumber) => {
-    const figure = cell.querySelector("data");
-    const text = (figure ? figure.value : cell.textContent).trim();
+    const text = cell.textContent.trim();
     if (!text || text === "?") return null;
     if (!isNumber) return text;
     const nudge = { "<": -0.5, ">": 0.5 }[text[0]] ?? 0;
@@ -150,15 +149,17 @@ document.addEventListener("DOMContentLoaded", () => {
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
   const read = (figure) => {
+    const [used, held, slept] = figure.dataset.week.split("/");
     // Runs of "one~hours~", or one hour after the other.
-    const hours = (text, one, value) =>
+    const hours = (text, one) =>
       [...text.matchAll(new RegExp(`(${one})(?:~(\\d+)~)?`, "g"))].flatMap(([, shown, number]) =>
-        Array(Number(number ?? 1)).fill(value(shown)));
-    const use = hours(figure.dataset.use, ".",
-      (c) => (c === "." ? null : DIGITS.indexOf(c) / 63));
-    const replicas = hours(figure.dataset.replicas, "\\d\\.\\d\\d|[\\d?]|\\([^)]+\\)",
-      (shown) => (shown === "?" ? null : Number(shown.replace(/[()]/g, ""))));
-    const asleep = (figure.dataset.asleep ?? "").split(",").filter(Boolean)
+        Array(Number(number ?? 1)).fill(shown));
+    const use = hours(used, ".").map((c) => (c === "." ? null : DIGITS.indexOf(c) / 63));
+    const replicas = [];
+    for (const one of hours(held, "\\d\\.\\d\\d|[\\d?*]|\\([^)]+\\)"))
+      replicas.push(one === "*" ? replicas.at(-24)
+        : one === "?" ? null : Number(one.replace(/[()]/g, "")));
+    const asleep = (slept ?? "").split(",").filter(Boolean)
       .map((span) => span.split("~").map(Number));
     return { use, replicas: replicas.slice(0, use.length), asleep };
   };
