@@ -10,13 +10,13 @@ import base64
 import hashlib
 import struct
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import jinja2
 from markupsafe import Markup, escape
 
-from reports import digest_text, headline, page_parts, page_workloads
+from reports import digest_text, headline, page_brief, page_parts, page_weeks, page_workloads
 from reports.digest import Digest
 from reports.headline import Figure
 from reports.links import anchor
@@ -35,9 +35,11 @@ FIRST = 3
 def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
     """The whole page; ``drawings`` are shown in their order."""
     names = Names(digest.analysis)
+    places = page_workloads.places(digest, names)
     style, script = _asset("report.css"), _asset("report.js")
-    template = _environment().get_template("report.html")
-    return template.render(
+    environment = _environment()
+    page = partial(
+        environment.get_template("report.html").render,
         digest=digest,
         names=names,
         style=Markup(style),  # noqa: S704 - these two are ours
@@ -46,9 +48,20 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
         policy=Markup(policy(style, script)),  # noqa: S704
         drawings=drawings,
         figures=[_figure(one, digest) for one in headline.headline(digest)],
-        places=page_workloads.places(digest, names),
+        places=places,
         made=local(digest.analysis.generated_at, digest.analysis.timezone),
     )
+    place = environment.get_template("report_place.html")
+    # All but the places, with the longest note of what is left out of them.
+    rest = page(written="", in_brief=len(places), barely=len(places))
+    written = page_brief.fitted(
+        places,
+        {anchor(one.use.workload.key) for one in digest.actions[:FIRST]},
+        page_brief.LARGEST - 1 - len(rest.encode()),
+        lambda one: place.render(one=one),
+    )
+    text = Markup(written.text)  # noqa: S704 - the template has escaped it
+    return page(written=text, in_brief=written.in_brief, barely=written.barely)
 
 
 def policy(style: str, script: str) -> str:
@@ -136,6 +149,6 @@ def _environment() -> jinja2.Environment:
         "parts": page_parts,
         "prices": price_lines,
         "text": digest_text,
-        "days": page_workloads.days,
+        "days": page_weeks.days,
     }
     return made

@@ -17,7 +17,7 @@ from reports.digest import Digest
 from reports.links import anchor
 from reports.plain import FRACTION, HOURS, RATE, USD, number
 from reports.sections import Names, pool_name
-from reports.text import cents, hours, local, percent
+from reports.text import cents, hours, local, per_million, percent
 
 LISTED = 12
 """Rows of a list of workloads: more is not read, and all of them are further down."""
@@ -172,7 +172,7 @@ def models(digest: Digest) -> Table:
         (
             Cell(one.model),
             Cell(
-                _rate(one.usd_per_million_tokens),
+                per_million(one.usd_per_million_tokens),
                 "usd_per_million_tokens",
                 plain(one.usd_per_million_tokens, RATE),
             ),
@@ -229,10 +229,6 @@ def _followed(one: Followed, digest: Digest, names: Names) -> tuple[Cell, ...]:
         cell,
         Cell(local(accepted.at, digest.analysis.timezone)[:10] if accepted else ""),
     )
-
-
-def _rate(dollars: float | None) -> str:
-    return cents(dollars) if dollars is None or not 0 < dollars < 0.005 else "<$0.01"
 
 
 def _more(rest: int, where: str = "") -> str:

@@ -1,69 +1,57 @@
-"""Each workload of the page of the weekly report: its row, and what is told at its place. Pure.
-
-A page of 500 workloads has to stay below a megabyte, so the week of each is written in a few
-characters that the page's own script draws.
-"""
+"""Each workload of the page of the weekly report: its row, and what is told at its place. Pure."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from itertools import groupby
-from zoneinfo import ZoneInfo
 
-from analyzer.advice import Recommendation, Refusal, Replay
-from analyzer.analysis import Analysis, WorkloadUse
-from analyzer.rhythm import HOUR, Hours
+from analyzer.advice import Recommendation, Refusal, Replay, Trial
+from analyzer.analysis import WorkloadUse
+from analyzer.rhythm import Hours
 from reports.advice_json import plan_first
 from reports.advice_text import CODES, change
 from reports.digest import Digest
 from reports.digest_text import effect
 from reports.facts import count, fact, seconds
 from reports.links import anchor
-from reports.page_parts import Cell, Figures, usd, worths
+from reports.page_parts import Figures, worths
+from reports.page_weeks import Drawn, drawn
 from reports.sections import Names, in_order
-from reports.text import UNKNOWN, hours, percent, sentence
-
-DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
-"""A use of 0-1 in 64 levels, one character an hour: finer than a chart of 100 px can show."""
-
-GAP = "."
-"""Stands for an hour that was not measured."""
-
+from reports.text import UNKNOWN, cents, hours, percent, sentence
 
 SAID = "not-saturated"
 """That it gets no more replicas, as its verdict says already."""
 
-SHORTEST = 6
-"""Hours of a run from which on counting takes less room than repeating."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A week as the script reads it: ``use`` a digit an hour, or ``digit~hours~`` for a run of
-    them; ``replicas`` as runs of ``number`` or ``numberxhours``; ``asleep`` as spans of
-    ``from~to`` in hours. Commas divide runs and spans."""
-
-    use: str
-    replicas: str
-    asleep: str
+HEADS = (
+    "Replicas",
+    "KV p95",
+    "KV max",
+    "Full, min",
+    "Would wait",
+    "GPU p95",
+    "ITL p95",
+    "Would do",
+)
+"""Of the table of trials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advised:
-    """A recommendation. ``effect`` holds ``figures``."""
+    """A recommendation. ``effect`` holds ``figures``. ``trials`` are a table with its heads first,
+    ``replayed`` its caption, and ``tried`` says in a line which of them decided."""
 
+    plan: bool
     role: str
     change: str
     effect: str
     figures: Figures
     reason: str
     confidence: str
+    why: str
     evidence: str
     trials: tuple[tuple[str, ...], ...]
     replayed: str
+    tried: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +62,8 @@ class Place:
     name: str
     use: WorkloadUse
     gpus: str
-    cost: Cell
-    idle: Cell
+    cost: str
+    idle: str
     mean: str
     measured: str
     plan: str
@@ -93,56 +81,6 @@ def places(digest: Digest, names: Names) -> list[Place]:
     ]
 
 
-def days(analysis: Analysis) -> str:
-    """The days of the window on the report's clock: ``0 Mon 16,24 Tue 17`` with the hours from its
-    start at which each begins. A day on which the clock is changed has an hour more or less."""
-    window, zone = analysis.window, ZoneInfo(analysis.timezone)
-    at = window.start.astimezone(zone)
-    found = []
-    while at < window.end:
-        # Subtraction within one zone would leave out a change of the clock.
-        begin = (at.astimezone(window.start.tzinfo) - window.start) / HOUR
-        found.append(f"{begin:g} {at:%a} {at.day}")
-        tomorrow = at.date() + timedelta(days=1)
-        at = at.replace(
-            year=tomorrow.year, month=tomorrow.month, day=tomorrow.day, hour=0, minute=0, fold=0
-        )
-    return ",".join(found)
-
-
-def drawn(week: Hours) -> Drawn:
-    """The hours of one workload for the script."""
-    return Drawn(
-        "".join(_digits(one, number) for one, number in _runs(map(_digit, week.use))),
-        ",".join(
-            one if number == 1 else f"{one}x{number}"
-            for one, number in _runs(map(_short, week.replicas))
-        ),
-        ",".join(f"{begin:.4g}~{end:.4g}" for begin, end in week.asleep),
-    )
-
-
-def _runs(values: Iterable[str]) -> list[tuple[str, int]]:
-    """Each value with how often it stands in a row."""
-    return [(value, len(list(same))) for value, same in groupby(values)]
-
-
-def _digits(one: str, number: int) -> str:
-    return one * number if number < SHORTEST else f"{one}~{number}~"
-
-
-def _digit(use: float | None) -> str:
-    """A little is not nothing."""
-    if use is None:
-        return GAP
-    level = round(min(max(use, 0.0), 1.0) * (len(DIGITS) - 1))
-    return DIGITS[max(level, 1) if use > 0 else 0]
-
-
-def _short(replicas: float | None) -> str:
-    return UNKNOWN if replicas is None or not math.isfinite(replicas) else f"{replicas:.3g}"
-
-
 def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
     plan = use.advice.plan
     return Place(
@@ -150,8 +88,8 @@ def _place(use: WorkloadUse, names: Names, week: Hours | None) -> Place:
         name=names.full(use.workload.key),
         use=use,
         gpus=_gpus(use),
-        cost=usd("cost_usd", use.cost_usd),
-        idle=usd("idle_cost_usd", use.idle_cost_usd),
+        cost=cents(use.cost_usd),
+        idle=cents(use.idle_cost_usd),
         mean=percent(use.utilisation.mean if use.utilisation else None),
         measured=percent(use.coverage),
         plan=plan.action if plan else "",
@@ -187,20 +125,22 @@ def _facts(use: WorkloadUse) -> tuple[str, ...]:
 
 
 def _advised(one: Recommendation) -> Advised:
-    reasons = "; ".join(one.confidence.reasons)
     return Advised(
+        plan=one.plan,
         role="Advice" if one.plan else sentence(one.withheld or "alternative")[:-1],
         change=change(one),
         effect=sentence(effect(one)),
         figures=worths(one),
         reason=sentence(one.reason),
-        confidence=f"{sentence(one.confidence.level)[:-1]} confidence: {reasons}",
+        confidence=f"{sentence(one.confidence.level)[:-1]} confidence",
+        why="; ".join(one.confidence.reasons),
         # An alternative is weighed only by those who ask ``explain``, which has it all.
         evidence=", ".join(f"{name} {fact(value)}" for name, value in one.evidence.items())
         if one.plan
         else "",
         trials=_trials(one.replay) if one.plan else (),
         replayed=_replayed(one.replay) if one.plan else "",
+        tried=_tried(one) if one.plan else "",
     )
 
 
@@ -212,19 +152,47 @@ def _replayed(replay: Replay | None) -> str:
 
 
 def _trials(replay: Replay | None) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        (
-            f"{one.replicas:,}",
-            percent(one.kv_p95),
-            percent(one.kv_max),
-            count(one.saturated_minutes),
-            count(one.would_wait),
-            percent(one.gpu_p95),
-            seconds(one.itl_p95_s),
-            one.broken or "yes",
-        )
-        for one in (replay.trials if replay else ())
+    """The heads, and a row a trial; less the columns in which nothing is known."""
+    if replay is None or not replay.trials:
+        return ()
+    columns = zip(HEADS, *(_trial(one) for one in replay.trials), strict=True)
+    known = [cells for cells in columns if any(cell != UNKNOWN for cell in cells[1:])]
+    return tuple(zip(*known, strict=True))
+
+
+def _trial(one: Trial) -> tuple[str, ...]:
+    return (
+        f"{one.replicas:,}",
+        percent(one.kv_p95),
+        percent(one.kv_max),
+        count(one.saturated_minutes),
+        count(one.would_wait),
+        percent(one.gpu_p95),
+        seconds(one.itl_p95_s),
+        one.broken or "yes",
     )
+
+
+def _tried(one: Recommendation) -> str:
+    """The trial that decided, and the nearest that would not do."""
+    trials = one.replay.trials if one.replay else ()
+    if not trials:
+        return ""
+    chosen = next((trial for trial in trials if trial.replicas == one.after), trials[-1])
+    nearest = sorted(trials, key=lambda trial: abs(trial.replicas - chosen.replicas))
+    failed = next((trial for trial in nearest if trial.broken and trial is not chosen), None)
+    return "; ".join(_in_words(trial) for trial in (chosen, failed) if trial)
+
+
+def _in_words(one: Trial) -> str:
+    figures = (
+        f"KV p95 {percent(one.kv_p95)}",
+        f"{count(one.saturated_minutes)} min full" if one.saturated_minutes else "",
+        f"{count(one.would_wait)} would wait" if one.would_wait else "",
+        "" if one.gpu_p95 is None else f"GPU p95 {percent(one.gpu_p95)}",
+        "" if one.itl_p95_s is None else f"ITL p95 {seconds(one.itl_p95_s)}",
+    )
+    return f"on {one.replicas:,} {', '.join(figure for figure in figures if figure)}"
 
 
 def _refused(refusals: Sequence[Refusal]) -> tuple[str, ...]:

@@ -19,11 +19,15 @@ document.addEventListener("DOMContentLoaded", () => {
     [":is(#workloads, .cards) > thead th", "columnheader"],
     [":is(#workloads, .cards) > tbody > tr > th", "rowheader"],
   ]) for (const one of document.querySelectorAll(names)) one.setAttribute("role", role);
+  for (const one of table.querySelectorAll(".scroll")) {
+    one.tabIndex = 0;
+    one.setAttribute("role", "group");
+    one.setAttribute("aria-label", "Replay");
+  }
 
   // What a cell is sorted by: a number where its column has numbers, null where it is not known.
   const valueOf = (cell, isNumber) => {
-    const figure = cell.querySelector("data");
-    const text = (figure ? figure.value : cell.textContent).trim();
+    const text = cell.textContent.trim();
     if (!text || text === "?") return null;
     if (!isNumber) return text;
     const nudge = { "<": -0.5, ">": 0.5 }[text[0]] ?? 0;
@@ -145,13 +149,17 @@ document.addEventListener("DOMContentLoaded", () => {
   const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 
   const read = (figure) => {
-    const use = [...figure.dataset.use.matchAll(/(.)(?:~(\d+)~)?/g)].flatMap(([, c, number]) =>
-      Array(Number(number ?? 1)).fill(c === "." ? null : DIGITS.indexOf(c) / 63));
-    const replicas = figure.dataset.replicas.split(",").flatMap((run) => {
-      const [value, number] = run.split("x");
-      return Array(Number(number ?? 1)).fill(value === "?" ? null : Number(value));
-    });
-    const asleep = (figure.dataset.asleep ?? "").split(",").filter(Boolean)
+    const [used, held, slept] = figure.dataset.week.split("/");
+    // Runs of "one~hours~", or one hour after the other.
+    const hours = (text, one) =>
+      [...text.matchAll(new RegExp(`(${one})(?:~(\\d+)~)?`, "g"))].flatMap(([, shown, number]) =>
+        Array(Number(number ?? 1)).fill(shown));
+    const use = hours(used, ".").map((c) => (c === "." ? null : DIGITS.indexOf(c) / 63));
+    const replicas = [];
+    for (const one of hours(held, "\\d\\.\\d\\d|[\\d?*]|\\([^)]+\\)"))
+      replicas.push(one === "*" ? replicas.at(-24)
+        : one === "?" ? null : Number(one.replace(/[()]/g, "")));
+    const asleep = (slept ?? "").split(",").filter(Boolean)
       .map((span) => span.split("~").map(Number));
     return { use, replicas: replicas.slice(0, use.length), asleep };
   };

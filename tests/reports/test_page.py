@@ -22,7 +22,7 @@ from reports.digest_json import weekly_document
 from reports.drawing import Drawing
 from reports.html import marked, to_html
 from reports.links import anchor
-from reports.page_workloads import days, drawn
+from reports.page_weeks import days, drawn
 from tests import builders as make
 from tests import golden
 from tests.reports import weeklies
@@ -338,9 +338,9 @@ def hours(
 def test_a_week_is_written_in_few_characters() -> None:
     """64 digits: 0 is none, _ (63) all; half is 31.5, which is rounded to the even 32, W."""
     made = drawn(hours([0.0, None, 1.0, 0.5, 0.0001], [2.0, 2.0, None, 1.5, 0.0], (12.5, 24.0)))
-    assert (made.use, made.replicas, made.asleep) == ("0._W1", "2x2,?,1.5,0", "12.5~24")
+    assert (made.use, made.replicas, made.asleep) == ("0._W1", "22?1.500", "12.5~24")
     idle = drawn(hours([0.0] * 168, [4.0] * 168))
-    assert (idle.use, idle.replicas, idle.asleep) == ("0~168~", "4x168", "")
+    assert (idle.use, idle.replicas, idle.asleep) == ("0~168~", "4~168~", "")
 
 
 @pytest.mark.parametrize(
