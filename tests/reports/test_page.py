@@ -170,7 +170,7 @@ def of_rows(text: str) -> Iterator[tuple[str, str, str]]:
     """Of each row of the table of workloads its place, and figures by the keys of their columns."""
     table = text.partition('<table id="workloads"')[2]
     heads = re.findall("<th scope=.col.([^>]*)>", table.partition("</thead>")[0])
-    for place, row in re.findall(
+    for place, cells in re.findall(
         "<th scope=row><a href=(#[^>]+)>.*?</a>(.*?)<tr class=more>", table
     ):
         for head, cell in zip(heads[1:], re.split("<td[^>]*>", cells)[1:], strict=True):
