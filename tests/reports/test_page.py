@@ -404,3 +404,14 @@ def test_what_is_not_known_is_never_a_number() -> None:
     assert [cell for _, _, cell in of_rows(text)] == ["?", "?"]
     assert row.count(">?") == 4
     assert "nan" not in row.lower()
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"), [(0.00412, "$0.0041"), (0.0123, "$0.0123"), (2.5, "$2.50")]
+)
+def test_a_million_tokens_cost_what_they_cost_elsewhere(usd: float, shown: str) -> None:
+    """Dollars of a rate are finer than cents where cents would leave nothing."""
+    week = weeklies.typical()
+    models = tuple(replace(one, usd_per_million_tokens=usd) for one in week.models)
+    found = Parsed(to_html(replace(week, models=models), ())).figures
+    assert [one.shown for one in found if one.key == "usd_per_million_tokens"] == [shown]
