@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from reports.page_workloads import Advised, Place
 
 LARGEST = 1_000_000
-"""Bytes of a page are fewer. Proxies and object stores pass a megabyte on as it is, and a phone
-reads it in two seconds at 4 Mbit/s; the table of 500 workloads is still at once there."""
+"""Bytes of a page are fewer: it is attached to messages and opened on phones, and a megabyte takes
+two seconds at 4 Mbit/s. Bytes count as in files: a million, not 1,048,576."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def _in_words(one: Trial) -> str:
         "" if one.gpu_p95 is None else f"GPU p95 {percent(one.gpu_p95)}",
         "" if one.itl_p95_s is None else f"ITL p95 {seconds(one.itl_p95_s)}",
     )
-    return f"on {one.replicas:,} {', '.join(figure for figure in figures if figure)}"
+    return f"on {one.replicas:,}: {', '.join(figure for figure in figures if figure)}"
 
 
 def _refused(refusals: Sequence[Refusal]) -> tuple[str, ...]:

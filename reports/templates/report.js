@@ -19,11 +19,8 @@ document.addEventListener("DOMContentLoaded", () => {
     [":is(#workloads, .cards) > thead th", "columnheader"],
     [":is(#workloads, .cards) > tbody > tr > th", "rowheader"],
   ]) for (const one of document.querySelectorAll(names)) one.setAttribute("role", role);
-  for (const one of table.querySelectorAll(".scroll")) {
-    one.tabIndex = 0;
-    one.setAttribute("role", "group");
-    one.setAttribute("aria-label", "Replay");
-  }
+  for (const one of table.querySelectorAll(".scroll"))
+    Object.assign(one, { tabIndex: 0, role: "group", ariaLabel: "Replay" });
 
   // What a cell is sorted by: a number where its column has numbers, null where it is not known.
   const valueOf = (cell, isNumber) => {

@@ -291,11 +291,74 @@ def test_the_week_of_a_workload_is_drawn_and_told_by_day(
         mean = 100 * sum(use) / len(use) if use else 0.0
         # A use is written in 64 levels: half of one is 0.8 %.
         assert told == pytest.approx(mean, abs=1.3), day
+        held = [one for one in hours.replicas[part] if one is not None]
+        assert float(shown[1]) == pytest.approx(sum(held) / len(held), abs=0.06), day
         assert float(shown[2]) == pytest.approx(slept, abs=0.06), day
     expect(figure.locator(".week-asleep").first).to_be_attached()
     assert figure.locator("rect.week-asleep").count() == len(hours.asleep) + 1
     labelled = figure.get_by_role("img", name="The week: GPU use by hour, and replicas")
     expect(labelled).to_be_visible()
+
+
+def test_replicas_of_any_size_are_drawn_as_they_were(show: Open, tmp_path: Path) -> None:
+    """A day of twelve, one of 1.5, the same again, one of none, one of 0.001 and one unknown."""
+    week = weeklies.one()
+    each = [12.0, 1.5, 1.5, 1.5, 0.0, 0.001, None]
+    hours = {
+        one: replace(had, replicas=tuple(number for number in each for _ in range(24)))
+        for one, had in week.hours.items()
+    }
+    path = tmp_path / "report.html"
+    path.write_text(to_html(replace(week, hours=hours), ()), encoding="utf-8")
+    tab = show(path.as_uri())
+    tab.page.locator("#workloads > tbody a").first.click()
+    cells = tab.page.locator("#workloads figure tbody td:nth-child(3)")
+    assert cells.all_inner_texts() == ["12", "1.5", "1.5", "1.5", "0", "0", "?"]
+
+
+HUGE = 12_345_678_901.23
+
+
+@pytest.mark.parametrize(
+    ("usd", "width", "zoom"),
+    [
+        (None, 1000, 100),
+        (None, 1280, 200),
+        (None, 360, 200),
+        (HUGE, 360, 100),
+        (HUGE, 700, 200),
+        (HUGE, 1000, 100),
+        (HUGE, 1280, 200),
+    ],
+)
+def test_a_headline_figure_is_whole_on_one_line(
+    show: Open, tmp_path: Path, usd: float | None, width: int, zoom: int
+) -> None:
+    """``zoom`` is of text alone, in percent."""
+    week = weeklies.many()
+    if usd is not None:
+        demo = weeklies.demo()
+        totals = replace(demo.analysis.totals, cost_usd=usd, idle_cost_usd=0.9 * usd)
+        week = replace(demo, analysis=replace(demo.analysis, totals=totals))
+    path = tmp_path / "report.html"
+    path.write_text(to_html(week, ()), encoding="utf-8")
+    tab = show(path.as_uri(), width=width)
+    tab.page.evaluate(
+        """zoom => { const sheet = document.styleSheets[0];
+        sheet.insertRule(`html { font-size: ${zoom}% }`, sheet.cssRules.length); }""",
+        zoom,
+    )
+    figures = tab.page.locator(".figures data")
+    assert len(figures.all()) >= 4
+    for one in figures.all():
+        assert one.evaluate("one => one.getClientRects().length") == 1
+        right = one.evaluate("one => one.getBoundingClientRect().right")
+        assert right <= one.locator("xpath=ancestor::div[1]").evaluate(
+            "one => one.getBoundingClientRect().right"
+        )
+        assert right <= width
+    if zoom == 100:
+        assert not tab.is_wider_than_screen()
 
 
 def test_a_gap_is_told_apart_from_no_use(show: Open) -> None:
