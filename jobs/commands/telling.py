@@ -28,21 +28,20 @@ def tell(
     before = standings(database, keys)
     revive(database, ours, now, now - SETTLED_AFTER, now - GIVEN_UP_AFTER)
     failures: dict[str, str] = {}
-    arrived = None
     try:
         arrived = post_waiting(SqlNotices(database), poster_of(config), lambda: float("inf"), now)
     except Unposted as error:
+        arrived = error.arrived
         failures = {key: why for key, why in error.failures.items() if key not in keys}
     after = standings(database, keys)
     is_webhook = config.slack.webhook is not None
     for report in posted:
         lacking = _lacking(report, after, is_webhook)
-        failures |= {key: _remedy(after[key], config) for key in lacking}
+        failures |= {key: _remedy(after[key]) for key in lacking}
         if not lacking and _was_told(report, before, after):
             week = report.digest.week
             click.echo(f"{report.channel} was told of {week} already: nothing is posted twice")
-    if arrived is not None:
-        click.echo(f"{counted(arrived, 'message')} posted")
+    click.echo(f"{counted(arrived, 'message')} posted")
     return failures
 
 
@@ -68,16 +67,14 @@ def _was_told(
     )
 
 
-def _remedy(standing: Standing, config: Config) -> str:
+def _remedy(standing: Standing) -> str:
     """Why a message is not there, and what a person can do."""
     if standing.state == "dropped":
-        where = f"the report in {config.web.folder}"
-        return f"{standing.detail}; look there, and post {where} yourself if it lacks it"
+        return f"{standing.detail}; look into the channel, and post it yourself if it is missing"
     if standing.sending_at is None:
         why = standing.detail or "it was not tried"
         return f"{why}; give the same command again once that is over or mended"
     until = standing.sending_at + SETTLED_AFTER
     why = standing.detail or "another process is posting it"
-    return f"{why}; nobody knows yet whether it arrived: give the same command again after " + (
-        f"{until:%H:%M:%S} UTC"
-    )
+    again = f"give the same command again after {until:%H:%M:%S} UTC"
+    return f"{why}; nobody knows yet whether it arrived: {again}"

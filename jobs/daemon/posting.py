@@ -53,11 +53,12 @@ PICTURES_WAITED_FOR = timedelta(hours=1)
 
 
 class Unposted(PartlyDone):
-    """What did not arrive, with the reason of each by its key."""
+    """What did not arrive, with the reason of each by its key; ``arrived`` others did."""
 
-    def __init__(self, failures: Mapping[str, str]) -> None:
+    def __init__(self, failures: Mapping[str, str], arrived: int = 0) -> None:
         super().__init__(f"not everything was posted: {each_named(failures)}")
         self.failures = failures
+        self.arrived = arrived
 
 
 def post_waiting(
@@ -92,7 +93,7 @@ def post_waiting(
         except SourceError as error:
             failures[notice.key] = str(error)
     if failures:
-        raise Unposted(failures)
+        raise Unposted(failures, arrived)
     return arrived
 
 
