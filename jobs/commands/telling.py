@@ -32,7 +32,7 @@ def tell(
         arrived = post_waiting(SqlNotices(database), poster_of(config), lambda: float("inf"), now)
     except Unposted as error:
         arrived = error.arrived
-        failures = {key: why for key, why in error.failures.items() if key not in keys}
+        failures |= error.failures
     after = standings(database, keys)
     is_webhook = config.slack.webhook is not None
     for report in posted:

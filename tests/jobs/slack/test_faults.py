@@ -47,17 +47,10 @@ def notices_of(seed: int) -> list[Notice]:
     heat = Picture("heat", "Use", "Idle at night", b"\x89PNG two")
     found = []
     for channel in CHANNELS:
-        key = f"weekly-report {seed} @{channel}"
+        key, reply = (f"weekly-report {seed}{part} @{channel}" for part in ("", " details"))
         blocks = (shown(spend), shown(heat))
         found += [
-            Notice(
-                f"weekly-report {seed} details @{channel}",
-                channel,
-                "more",
-                (shown(heat),),
-                key,
-                (heat,),
-            ),
+            Notice(reply, channel, "more", (shown(heat),), key, (heat,)),
             Notice(key, channel, "spent", blocks, pictures=(spend, heat)),
         ]
     return found
