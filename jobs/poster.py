@@ -41,5 +41,5 @@ class Poster(Protocol):
         Raises ``Unsure``, or ``Lost``, when it may have arrived; ``Futile`` when it never can."""
 
     def find(self, notice: Notice, since: datetime) -> str | None:
-        """The other side's name for the message, if it is there since then. Raises ``Lost`` where
-        there is no way to look."""
+        """The other side's name for a message of its mark, if one is there since then. Raises
+        ``Lost`` where there is no way to look."""

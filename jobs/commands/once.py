@@ -17,8 +17,9 @@ from analyzer.config import Config, WeekTime
 from analyzer.config.zone import zone_of
 from analyzer.errors import PartlyDone, each_named
 from jobs.commands.showing import show
+from jobs.commands.telling import tell
 from jobs.context import App
-from jobs.daemon.posting import post_waiting
+from jobs.daemon.posting import Unposted, post_waiting
 from jobs.daemon.tasks import daily, flags, morning, report, usage
 from jobs.ledger.database import Database, open_database
 from jobs.ledger.notices import SqlNotices
@@ -30,6 +31,8 @@ from jobs.slack import poster_of
 from jobs.wiring import Choice, chosen_clusters, sources
 from reports.morning import morning_title
 from reports.text import counted
+
+_NOWHERE = "nothing is posted: neither channel nor webhook is configured under [slack]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,19 @@ def publish(period: Period, once: Once) -> None:
     made = report.run_once(period, once.look, once.database, config, now, timedelta(0))
     for file in made.files:
         click.echo(str(file))
-    for known in made.known:
-        click.echo(f"{known.channel} was told of {period.key} already: nothing is posted twice")
-    if not config.slack.destination:
+    lacking = []
+    if config.slack.destination:
+        failures = tell(made.reports, config, once.database, once.app.clock())
+        if failures:
+            lacking.append(str(Unposted(failures)))
+    else:
         for one in made.reports[:1]:
             show(one, config.web.url)
-    _post(once, SqlNotices(once.database))
+        click.echo(_NOWHERE)
     if made.failed:
-        raise PartlyDone(f"the report of {period.key} lacks {each_named(made.failed)}")
+        lacking.append(f"the report of {period.key} lacks {each_named(made.failed)}")
+    if lacking:
+        raise PartlyDone("; ".join(lacking))
 
 
 def _record_usage(once: Once) -> None:
@@ -138,7 +146,7 @@ def _latest(cadence: Cadence, once: Once) -> Period:
 
 def _post(once: Once, notices: SqlNotices) -> None:
     if not once.config.slack.destination:
-        click.echo("nothing is posted: neither channel nor webhook is configured under [slack]")
+        click.echo(_NOWHERE)
         return
     poster = poster_of(once.config)
     arrived = post_waiting(notices, poster, lambda: float("inf"), once.app.clock())

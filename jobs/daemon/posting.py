@@ -1,8 +1,11 @@
-"""Posts what waits in the ledger: each message once, also where an answer was lost.
+"""Posts what waits in the ledger: each message once, also where an answer or a ledger was lost.
 
 A message is marked before it is sent. Whoever finds the mark of a try whose end nobody knows waits
 until that try must be over, and then asks whether the message is there before sending it again.
 Where nobody can be asked it is not sent again: a message that is missing is better than two.
+
+A week's report is asked for before its first try too: another machine, a ledger that was lost, or
+a channel that is spelt otherwise may have been there before.
 
 Pictures are uploaded before the mark is set: nobody sees them until the message names them.
 """
@@ -14,7 +17,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
 
-from analyzer.errors import ConfigError, GpuThriftError, PartlyDone, SourceError
+from analyzer.errors import (
+    BadAnswer,
+    ConfigError,
+    Denied,
+    GpuThriftError,
+    PartlyDone,
+    SourceError,
+    each_named,
+)
 from jobs.daemon.leadership import NotLeader
 from jobs.ledger.errors import Superseded
 from jobs.ledger.notices import Notice, SqlNotices
@@ -32,19 +43,35 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=3)
 """What could not be told for so long is no news any more."""
 
+LOOKED_BACK = timedelta(weeks=3)
+"""How far back a week's report is looked for before its first try: one is made up for two weeks
+after its time unless configured otherwise, and a week more is for a ledger that is lost later. That
+many messages of a busy channel are read in a few dozen pages."""
+
 PICTURES_WAITED_FOR = timedelta(hours=1)
 """How long a message waits for a server that does not take its pictures; then it goes without."""
+
+
+class Unposted(PartlyDone):
+    """What did not arrive, with the reason of each by its key; ``arrived`` others did."""
+
+    def __init__(self, failures: Mapping[str, str], arrived: int = 0) -> None:
+        super().__init__(f"not everything was posted: {each_named(failures)}")
+        self.failures = failures
+        self.arrived = arrived
 
 
 def post_waiting(
     notices: SqlNotices, poster: Poster, guard: Callable[[], float], now: datetime
 ) -> int:
-    """Posts every message that is due, replies after their parents. Returns how many arrived.
+    """Posts every message that is due, replies after their parents. Returns how many arrived,
+    without those that were there before their first try.
 
-    ``guard`` raises where this process may not act any more. Raises ``PartlyDone`` that names
-    what did not arrive; it stays in the ledger and is tried again.
+    ``guard`` raises where this process may not act any more. Raises ``Unposted`` that names what
+    did not arrive; unless it may have, it stays in the ledger and is tried again.
     """
-    arrived, failures, begun = 0, [], monotonic()
+    arrived, begun = 0, monotonic()
+    failures: dict[str, str] = {}
 
     def clock() -> datetime:
         # Uploads take their time; whole seconds will do to tell how long a try has been going on.
@@ -64,9 +91,9 @@ def post_waiting(
             notices.drop(notice.key, str(error))
             log.info("%s: not posted: %s", notice.key, error)
         except SourceError as error:
-            failures.append(f"{notice.key}: {error}")
+            failures[notice.key] = str(error)
     if failures:
-        raise PartlyDone(f"not everything was posted: {'; '.join(failures)}")
+        raise Unposted(failures, arrived)
     return arrived
 
 
@@ -82,7 +109,9 @@ def _is_to_wait(notice: Notice, notices: SqlNotices, now: datetime) -> bool:
     """Whether it is not tried now, or not any more; the ledger knows by then."""
     if notice.made_at is not None and now - notice.made_at > GIVEN_UP_AFTER:
         days = GIVEN_UP_AFTER.days
-        _give_up(notice, notices, f"given up: it could not be posted for {days} days")
+        why = f"given up: it could not be posted for {days} days"
+        notices.drop(notice.key, why)
+        log.error("%s: %s", notice.key, why)
         return True
     if notice.sending_at is not None and now - notice.sending_at < SETTLED_AFTER:
         # Whoever began it may be waiting for its answer still.
@@ -99,22 +128,13 @@ def _posted(
     guard: Callable[[], float],
     clock: Callable[[], datetime],
 ) -> bool:
-    """Makes sure that it is there. Returns whether it is; raises why it is not."""
-    if notice.sending_at is not None:
-        try:
-            receipt = poster.find(notice, notice.made_at or notice.sending_at)
-        except Lost as error:
-            _give_up(notice, notices, str(error))
-            raise
-        except Futile:
-            raise
-        except SourceError as error:
-            # The try before is as unknown as it was.
-            _later(notice, error, notices, clock(), unsure=True)
-            raise
-        if receipt is not None:
-            notices.sent(notice.key, receipt, clock())
-            return True
+    """Makes sure that it is there. Returns whether a try of ours brought it; raises why it is not
+    there."""
+    found = _found(notice, notices, poster, clock())
+    if found is not None:
+        notices.sent(notice.key, found, clock())
+        log.info("%s: is there already", notice.key)
+        return notice.sending_at is not None
     files = _uploaded(notice, notices, poster, clock())
     guard()
     notices.sending(notice, clock())
@@ -122,7 +142,7 @@ def _posted(
     try:
         receipt = poster.post(notice, files)
     except Lost as error:
-        _give_up(notice, notices, str(error))
+        notices.drop(notice.key, str(error))
         raise
     except Futile:
         raise
@@ -131,6 +151,29 @@ def _posted(
         raise
     notices.sent(notice.key, receipt, clock())
     return True
+
+
+def _found(notice: Notice, notices: SqlNotices, poster: Poster, now: datetime) -> str | None:
+    """Its receipt where it may be there and is. Raises why nobody knows."""
+    is_tried = notice.sending_at is not None
+    if not (is_tried or notice.is_weekly):
+        return None
+    known = (notice.made_at, notice.sending_at, now - LOOKED_BACK if notice.is_weekly else None)
+    try:
+        return poster.find(notice, min(filter(None, known)))
+    except Futile:
+        raise
+    except SourceError as error:
+        if not is_tried and isinstance(error, (Lost, Denied, BadAnswer)):
+            # It would never be posted where nobody may look.
+            log.info("%s: is posted without a look whether it is there: %s", notice.key, error)
+            return None
+        if isinstance(error, Lost):
+            notices.drop(notice.key, str(error))
+        else:
+            # A try before is as unknown as it was.
+            _later(notice, error, notices, now, unsure=is_tried)
+        raise
 
 
 def _uploaded(
@@ -158,8 +201,3 @@ def _later(
     if unsure:
         wait = max(wait, SETTLED_AFTER)
     notices.failed(notice.key, str(error), now + wait, unsure=unsure)
-
-
-def _give_up(notice: Notice, notices: SqlNotices, why: str) -> None:
-    notices.drop(notice.key, why)
-    log.error("%s: %s", notice.key, why)

@@ -24,6 +24,9 @@ from jobs.ledger.rows import key_of
 from jobs.ledger.runs import Run, check_held
 from jobs.ledger.tables import FLAGS, NOTICES, PICTURES
 
+WEEKLY = "weekly-report"
+"""How the keys of a week's reports begin; the channel follows `` @``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -58,6 +61,17 @@ class Notice:
     sending_at: datetime | None = None
     thread: str = ""
 
+    @property
+    def is_weekly(self) -> bool:
+        """Whether it is one of a week's report, which a channel is told of once by whomever."""
+        return self.key.startswith(f"{WEEKLY} ")
+
+    @property
+    def mark(self) -> str:
+        """What the message carries and is found by. A channel may be spelt in several ways, and is
+        none of it: the message is in that channel."""
+        return self.key.partition(" @")[0] if self.is_weekly else self.key
+
 
 class SqlNotices:
     """Every method raises ``LedgerError`` and nothing else."""
@@ -88,14 +102,14 @@ class SqlNotices:
             connection.execute(delete(FLAGS))
             if flags:
                 connection.execute(insert(FLAGS), [_of_flag(one) for one in flags])
-            _add(connection, notices, now)
+            add_new(connection, notices, now)
 
     def add(self, notices: Sequence[Notice], now: datetime) -> list[str]:
         """Messages to post; those whose key is there already are let go. Returns the keys of the
         others. Raises ``LedgerError`` for a reply to a message that is neither among them nor in
         the ledger."""
         with self._database.writing() as connection:
-            return _add(connection, notices, now)
+            return add_new(connection, notices, now)
 
     def waiting(self, now: datetime) -> list[Notice]:
         """Those that are to be tried now, the oldest first; replies once their parent is sent."""
@@ -190,7 +204,8 @@ def _pictures(connection: Connection, keys: Sequence[str]) -> Mapping[str, tuple
     return found
 
 
-def _add(connection: Connection, notices: Iterable[Notice], now: datetime) -> list[str]:
+def add_new(connection: Connection, notices: Iterable[Notice], now: datetime) -> list[str]:
+    """As ``SqlNotices.add``, within a transaction."""
     added = []
     # A reply may stand before its parent; the parent has to be there first.
     for one in sorted(notices, key=lambda notice: bool(notice.parent)):

@@ -1,6 +1,6 @@
 """Posts with a bot token, and finds again what was posted.
 
-Each message carries its key as metadata, so that one whose answer was lost can be looked for.
+Each message carries its mark as metadata, so that one whose answer was lost can be looked for.
 https://docs.slack.dev/messaging/message-metadata
 """
 
@@ -99,7 +99,7 @@ class BotPoster:
                 text=notice.text,
                 blocks=blocks or None,
                 thread_ts=notice.thread or None,
-                metadata={"event_type": EVENT, "event_payload": {"key": notice.key}},
+                metadata={"event_type": EVENT, "event_payload": {"key": notice.mark}},
                 unfurl_links=False,
                 unfurl_media=False,
             ),
@@ -115,7 +115,7 @@ class BotPoster:
 
     def find(self, notice: Notice, since: datetime) -> str | None:
         for message in self._messages(notice, since):
-            if _key(message) == notice.key:
+            if _mark(message) == notice.mark:
                 self._uploads.forget(notice.key)
                 return str(message.get("ts", "found"))
         return None
@@ -177,7 +177,7 @@ class BotPoster:
         return self._ids[channel]
 
 
-def _key(message: dict[str, Any]) -> str | None:
+def _mark(message: dict[str, Any]) -> str | None:
     metadata = message.get("metadata")
     if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT:
         return None

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from analyzer.config import Config
 from analyzer.model import WorkloadKey
 from analyzer.sizing.story import Story, story
-from jobs.ledger.notices import Notice, Picture
+from jobs.ledger.notices import WEEKLY, Notice, Picture
 from jobs.periods import Period
 from jobs.reading import Looked
 from jobs.weekly.past import PastOf
@@ -46,7 +46,11 @@ class Report:
     @property
     def key(self) -> str:
         """What tells its message from every other: one a week and channel."""
-        return f"weekly-report {self.digest.week} {self.channel}"
+        return f"{WEEKLY} {self.digest.week} @{self.channel}"
+
+    @property
+    def reply_key(self) -> str:
+        return f"{WEEKLY} {self.digest.week} details @{self.channel}"
 
 
 def reports_of(period: Period, looked: Looked, past: PastOf, config: Config) -> list[Report]:
@@ -132,7 +136,7 @@ def notices(report: Report, base_url: str) -> list[Notice]:
     return [
         Notice(report.key, report.channel, message.text, message.blocks),
         Notice(
-            f"{report.key} details",
+            report.reply_key,
             report.channel,
             reply.text,
             reply.blocks,

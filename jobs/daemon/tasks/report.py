@@ -27,13 +27,11 @@ PATIENCE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of a week. ``failed`` has the reason for each cluster that could not be read,
-    ``known`` the reports whose messages the ledger had already."""
+    """What came of a week. ``failed`` has the reason for each cluster that could not be read."""
 
     reports: tuple[Report, ...]
     files: tuple[Path, ...]
     failed: Mapping[str, str]
-    known: tuple[Report, ...] = ()
 
 
 def run_once(
@@ -62,9 +60,9 @@ def run_once(
     if failed:
         log.warning("the report of %s lacks %s", period.key, each_named(failed))
     told = [notice for one in made for notice in notices(one, config.web.url)]
-    new = set(SqlNotices(database).add(told, now)) if told else set()
-    known = tuple(one for one in made if one.channel and one.key not in new)
-    return Made(tuple(made), tuple(kept), failed, known)
+    if told:
+        SqlNotices(database).add(told, now)
+    return Made(tuple(made), tuple(kept), failed)
 
 
 def folder_of(config: Config) -> Path:

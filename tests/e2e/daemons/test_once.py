@@ -100,7 +100,11 @@ def test_a_webhook_that_may_have_it_is_not_asked_twice_and_that_is_said(home: Wo
     assert f"reports are kept in {home.home / 'reports'}" in errors
     assert "stand-in-webhook" not in errors
     home.slack.faults = lambda call: None
-    assert once(home, "weekly-report", by_webhook(home))[0] == 0
+    code, said, errors = once(home, "weekly-report", by_webhook(home))
+    assert code == 4
+    assert said.endswith("0 messages posted\n")
+    assert "already" not in said
+    assert "it may be there" in errors
     assert len(home.slack.messages) == 1
 
 

@@ -47,10 +47,10 @@ def notices_of(seed: int) -> list[Notice]:
     heat = Picture("heat", "Use", "Idle at night", b"\x89PNG two")
     found = []
     for channel in CHANNELS:
-        key = f"weekly {seed} {channel}"
+        key, reply = (f"weekly-report {seed}{part} @{channel}" for part in ("", " details"))
         blocks = (shown(spend), shown(heat))
         found += [
-            Notice(f"{key} details", channel, "more", (shown(heat),), key, (heat,)),
+            Notice(reply, channel, "more", (shown(heat),), key, (heat,)),
             Notice(key, channel, "spent", blocks, pictures=(spend, heat)),
         ]
     return found
@@ -82,7 +82,7 @@ class Trial:
         slack.faults = self.fault
 
     def fault(self, call: Call) -> Fault | None:
-        # There are many uploads for each message, and a search only after a lost answer.
+        # There are many uploads for each message, and few searches.
         often = 0.6 if call.method.startswith(("chat.", "conversations.")) else 0.1
         if not self.left or self.chance.random() > often:
             return None
@@ -120,8 +120,8 @@ class Trial:
                 return
 
     def check(self) -> None:
-        for channel, name in zip(self.slack.channels, ("C0GENERAL1", "gpus"), strict=True):
-            key = f"weekly {self.seed} {name}"
+        for channel in self.slack.channels:
+            key = f"weekly-report {self.seed}"
             mine = [one for one in channel.messages if key in str(one["metadata"])]
             assert [one["metadata"]["event_payload"]["key"] for one in mine] == [
                 key,

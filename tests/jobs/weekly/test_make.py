@@ -59,7 +59,7 @@ def by_channel(settings: Config) -> dict[str, tuple[str, ...]]:
 def test_everything_is_told_in_the_channel_of_everything() -> None:
     [whole] = reports(config(), "a", "b")
     assert (whole.channel, whole.folder) == ("#gpus", PurePosixPath("2026-W47"))
-    assert whole.key == "weekly-report 2026-W47 #gpus"
+    assert whole.key == "weekly-report 2026-W47 @#gpus"
     assert len(whole.digest.analysis.workloads) == 2
 
 
@@ -168,11 +168,19 @@ def test_a_message_and_its_reply_have_keys_of_week_and_channel() -> None:
     _, team = reports(config(a="#x"), "a")
     message, reply = notices(team, "")
     assert (message.key, message.channel, message.parent) == (
-        "weekly-report 2026-W47 #x",
+        "weekly-report 2026-W47 @#x",
         "#x",
         "",
     )
-    assert (reply.key, reply.channel, reply.parent) == (f"{message.key} details", "#x", message.key)
+    assert (reply.key, reply.channel, reply.parent) == (
+        "weekly-report 2026-W47 details @#x",
+        "#x",
+        message.key,
+    )
+    assert [one.mark for one in (message, reply)] == [
+        "weekly-report 2026-W47",
+        "weekly-report 2026-W47 details",
+    ]
     assert message.blocks == messages(team, "")[0].blocks
 
 
