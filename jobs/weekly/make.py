@@ -30,6 +30,9 @@ from reports.sections import Names
 from reports.slack import details, weekly
 from reports.weekly_markdown import weekly_markdown
 
+_LONGEST = 60
+"""Characters of the names of clusters in a key."""
+
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
@@ -46,11 +49,19 @@ class Report:
     @property
     def key(self) -> str:
         """What tells its message from every other: one a week and channel."""
-        return f"{WEEKLY} {self.digest.week} @{self.channel}"
+        return f"{self._about} @{self.channel}"
 
     @property
     def reply_key(self) -> str:
-        return f"{WEEKLY} {self.digest.week} details @{self.channel}"
+        return f"{self._about} details @{self.channel}"
+
+    @property
+    def _about(self) -> str:
+        """The week and the clusters: several daemons may tell one channel, each of its own."""
+        clusters = ",".join(sorted(self.digest.analysis.clusters))
+        if len(clusters) > _LONGEST:
+            clusters = hashlib.blake2s(clusters.encode(), digest_size=8).hexdigest()
+        return f"{WEEKLY} {self.digest.week} of {clusters}"
 
 
 def reports_of(period: Period, looked: Looked, past: PastOf, config: Config) -> list[Report]:

@@ -82,7 +82,7 @@ def test_what_could_not_be_posted_is_posted_by_the_next_one(home: World) -> None
     home.slack.faults = lambda call: Fault("429") if call.method == "chat.postMessage" else None
     code, _, errors = report(home, "--publish")
     assert code == 4
-    assert "not everything was posted: weekly-report 2026-W47" in errors
+    assert "not everything was posted: weekly-report 2026-W47 of main" in errors
     home.slack.faults = lambda call: None
     later = NOW + timedelta(minutes=5)
     code, said, errors = home.command(("report", "--publish"), later)

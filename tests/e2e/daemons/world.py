@@ -26,7 +26,7 @@ from tests.fakes.slack import TOKEN, SlackStandIn
 from tests.openmetrics import RawSeries
 
 CHANNEL = "C0GPUS0001"
-REPORT = [f"weekly-report 2026-W47{part}" for part in ("", " details")]
+REPORT = [f"weekly-report 2026-W47 of main{part}" for part in ("", " details")]
 """The marks of the messages of the week before ``MONDAY``."""
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

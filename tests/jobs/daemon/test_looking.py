@@ -21,7 +21,7 @@ from tests.fakes.slack import TOKEN, Fault, SlackStandIn
 
 MINUTE = timedelta(minutes=1)
 WEEK = timedelta(weeks=1)
-MARKS = ["weekly-report 2026-W47", "weekly-report 2026-W47 details"]
+MARKS = ["weekly-report 2026-W47 of main", "weekly-report 2026-W47 of main details"]
 
 
 @pytest.fixture
@@ -120,7 +120,9 @@ def test_a_search_that_failed_for_now_is_repeated_before_anything_is_sent(
     first.tell(NOW)
     fault = Fault(kind, 90)  # type: ignore[arg-type]
     slack.faults = lambda call: fault if call.method == "conversations.history" else None
-    with pytest.raises(PartlyDone, match=r"weekly-report 2026-W47 @C0GPUS0001: Slack's conv"):
+    with pytest.raises(
+        PartlyDone, match=r"weekly-report 2026-W47 of main @C0GPUS0001: Slack's conv"
+    ):
         second.tell(NOW + MINUTE)
     asked = len(slack.calls)
     assert second.tell(NOW + MINUTE + timedelta(seconds=29)) == 0

@@ -73,7 +73,7 @@ def test_doing_it_twice_writes_the_same_files_and_posts_once(
     document = json.loads(first["report.json"])
     assert (document["window"]["hours"], document["week"]["name"]) == (168, "2026-W47")
     [notice] = SqlNotices(database).waiting(NOW + WEEK)
-    assert (notice.key, notice.channel) == ("weekly-report 2026-W47 @#gpus", "#gpus")
+    assert (notice.key, notice.channel) == ("weekly-report 2026-W47 of main @#gpus", "#gpus")
 
 
 def test_weeks_before_it_come_from_the_ledger(database: Database, config: Config) -> None:
@@ -111,7 +111,10 @@ def test_teams_have_their_own_where_a_channel_is_theirs(
     assert (tmp_path / "reports" / search.folder / "report.html").is_file()
     assert search.folder.parent.name == "2026-W47"
     parents = [one.key for one in SqlNotices(database).waiting(NOW + WEEK)]
-    assert parents == ["weekly-report 2026-W47 @#gpus", "weekly-report 2026-W47 @#search"]
+    assert parents == [
+        "weekly-report 2026-W47 of main @#gpus",
+        "weekly-report 2026-W47 of main @#search",
+    ]
 
 
 def test_a_cluster_that_cannot_be_read_is_waited_for_and_then_left_out(

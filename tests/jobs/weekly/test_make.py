@@ -59,7 +59,7 @@ def by_channel(settings: Config) -> dict[str, tuple[str, ...]]:
 def test_everything_is_told_in_the_channel_of_everything() -> None:
     [whole] = reports(config(), "a", "b")
     assert (whole.channel, whole.folder) == ("#gpus", PurePosixPath("2026-W47"))
-    assert whole.key == "weekly-report 2026-W47 @#gpus"
+    assert whole.key == "weekly-report 2026-W47 of main @#gpus"
     assert len(whole.digest.analysis.workloads) == 2
 
 
@@ -168,18 +168,18 @@ def test_a_message_and_its_reply_have_keys_of_week_and_channel() -> None:
     _, team = reports(config(a="#x"), "a")
     message, reply = notices(team, "")
     assert (message.key, message.channel, message.parent) == (
-        "weekly-report 2026-W47 @#x",
+        "weekly-report 2026-W47 of main @#x",
         "#x",
         "",
     )
     assert (reply.key, reply.channel, reply.parent) == (
-        "weekly-report 2026-W47 details @#x",
+        "weekly-report 2026-W47 of main details @#x",
         "#x",
         message.key,
     )
     assert [one.mark for one in (message, reply)] == [
-        "weekly-report 2026-W47",
-        "weekly-report 2026-W47 details",
+        "weekly-report 2026-W47 of main",
+        "weekly-report 2026-W47 of main details",
     ]
     assert message.blocks == messages(team, "")[0].blocks
 
@@ -187,3 +187,13 @@ def test_a_message_and_its_reply_have_keys_of_week_and_channel() -> None:
 def test_what_is_posted_nowhere_has_no_messages() -> None:
     [whole] = reports(Config(), "a")
     assert (whole.channel, notices(whole, "")) == ("", [])
+
+
+def test_daemons_of_other_clusters_tell_one_channel_each_their_own() -> None:
+    [whole] = reports(config())
+    other = replace(whole.digest.analysis, clusters=("west", "east"))
+    moved = replace(whole, digest=replace(whole.digest, analysis=other))
+    assert moved.key == "weekly-report 2026-W47 of east,west @#gpus"
+    assert notices(moved, "")[0].mark != notices(whole, "")[0].mark
+    many = replace(other, clusters=tuple(f"cluster-{n}" for n in range(50)))
+    assert len(replace(whole, digest=replace(whole.digest, analysis=many)).key) < 80
