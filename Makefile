@@ -13,7 +13,7 @@ demo: $(STAMP)  ## four simulated weeks: prints the table, writes out/
 	$(BIN)/gpu-thrift demo -o out
 
 test: $(STAMP_DEV) tools check  ## everything that is checked
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMP_DEV)  ## style, types, layers, documentation
 	$(BIN)/ruff check .
