@@ -23,7 +23,7 @@ _LIKE = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 def escaped(text: str, longest: int = 0) -> str:
     """``text`` for a plain place: nothing in it is a mention, a link, markup or an emoji.
     Of more than ``longest`` characters (0: any number) the end is left out."""
-    shown = _EDGE.sub("\u02cd", clip(visible(text), longest).translate(_LIKE))
+    shown = _EDGE.sub("\u02cd", clip(visible(text), longest)).translate(_LIKE)
     return _EMOJI.sub("\ua789\\1\ua789", shown).translate(_MARKS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from tests.e2e.daemons.clock import wait_until
@@ -12,6 +13,7 @@ from tests.e2e.sleepers import DEPLOYMENT, DEVELOPMENT, make
 from tests.fakes.kubeapi.caller import Caller
 
 KEY = "morning-check 2026-11-23"
+WOKEN = re.compile(r"wake \S+/Deployment/lab done")
 SOON = MONDAY + timedelta(hours=9, minutes=28)
 MORE = {
     "sleep": {"awake": "Mon 08:00-23:00", "ready_deadline": "30m"},
@@ -31,6 +33,8 @@ def sleeps_and_wakes(home: World) -> Daemon:
     wait_until(lambda: home.replicas()["lab"] == 0, 60, daemon.said)
     home.clock.set(BEFORE + timedelta(minutes=15), FACTOR)
     wait_until(lambda: home.replicas()["lab"] == 3, 60, daemon.said)
+    # When that was is written down; only then may the clock be set forward.
+    wait_until(lambda: WOKEN.search(daemon.said()) is not None, 60, daemon.said)
     return daemon
 
 
