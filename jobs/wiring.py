@@ -9,7 +9,7 @@ from datetime import datetime
 from analyzer.analysis import Analysis
 from analyzer.collect.cluster import connect
 from analyzer.collect.join import JoinSettings
-from analyzer.collect.kubestate import LabelKeys
+from analyzer.collect.kubeobjects import LabelKeys
 from analyzer.collect.pools import NodeClasses
 from analyzer.collect.prometheus import PrometheusStore
 from analyzer.collect.prometheus.endpoint import Endpoint

@@ -23,7 +23,7 @@ from reports.links import anchor
 from reports.page_parts import LISTED, Cell, Figures, plain
 from reports.plain import FRACTION, USD
 from reports.sections import Names, price_lines
-from reports.text import cents, local, percent, sentence, visible
+from reports.text import UNKNOWN, cents, local, percent, sentence, visible
 
 if TYPE_CHECKING:
     from reports.drawing import Drawing
@@ -78,7 +78,9 @@ def _hash(text: str) -> str:
 
 
 def _figure(one: Figure, digest: Digest) -> tuple[Figure, Cell]:
-    """A headline figure with its number."""
+    """A headline figure with its number; what is not known has none."""
+    if one.value == UNKNOWN:
+        return one, Cell(one.value, one.key, "")
     totals, nights = digest.analysis.totals, digest.nights
     dollars = {
         "totals.cost_usd": totals.cost_usd,

@@ -13,7 +13,8 @@ from typing import Protocol
 from analyzer.collect.devices import read_devices
 from analyzer.collect.facts import KubeFacts
 from analyzer.collect.join import ClusterFacts, Join, JoinSettings
-from analyzer.collect.kubestate import LabelKeys, StateReader
+from analyzer.collect.kubeobjects import LabelKeys
+from analyzer.collect.kubestate import StateReader
 from analyzer.collect.places import address
 from analyzer.collect.readings import Readings
 from analyzer.collect.serving import ServingReader

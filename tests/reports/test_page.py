@@ -415,3 +415,11 @@ def test_a_million_tokens_cost_what_they_cost_elsewhere(usd: float, shown: str) 
     models = tuple(replace(one, usd_per_million_tokens=usd) for one in week.models)
     found = Parsed(to_html(replace(week, models=models), ())).figures
     assert [one.shown for one in found if one.key == "usd_per_million_tokens"] == [shown]
+
+
+def test_a_headline_that_is_not_known_has_no_number() -> None:
+    """Nothing was heard: a program reads no zero where people see a question mark."""
+    digest = weeklies.empty()
+    unheard = replace(digest, this=replace(digest.this, hours=0.0))
+    found = {one.key: (one.shown, one.value) for one in Parsed(to_html(unheard, ())).figures}
+    assert found["totals.cost_usd"] == found["totals.idle_cost_usd"] == ("?", "")
