@@ -19,7 +19,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-import jinja2
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect, send_file
@@ -28,6 +27,7 @@ from werkzeug.wrappers import Request, Response
 from jobs.listen import HEADERS, NOTHING, WebServer
 from jobs.metrics import Metrics
 from reports.links import PAGE
+from reports.templating import environment
 from reports.text import hours, money, visible
 
 if TYPE_CHECKING:
@@ -123,15 +123,7 @@ class Vitals(Protocol):
 
 def application(vitals: Vitals, metrics: Metrics, reports: Path | None) -> WSGIApplication:
     """Answers GET and HEAD. ``reports`` is the folder that is served, None for none."""
-    pages = jinja2.Environment(
-        loader=jinja2.PackageLoader("jobs"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        # Not what a macro made, which is markup.
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = environment("jobs")
     pages.filters |= {"hours": hours, "money": money}
     pages.filters["urlpath"] = lambda name: quote(name, errors="replace")
     template = pages.get_template("status.html")

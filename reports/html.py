@@ -23,6 +23,7 @@ from reports.links import anchor
 from reports.page_parts import LISTED, Cell, Figures, plain
 from reports.plain import FRACTION, USD
 from reports.sections import Names, price_lines
+from reports.templating import environment
 from reports.text import UNKNOWN, cents, local, percent, sentence, visible
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
     names = Names(digest.analysis)
     places = page_workloads.places(digest, names)
     style, script = _asset("report.css"), _asset("report.js")
-    environment = _environment()
+    templates = _environment()
     page = partial(
-        environment.get_template("report.html").render,
+        templates.get_template("report.html").render,
         digest=digest,
         names=names,
         style=Markup(style),  # noqa: S704 - these two are ours
@@ -51,7 +52,7 @@ def to_html(digest: Digest, drawings: Sequence[Drawing]) -> str:
         places=places,
         made=local(digest.analysis.generated_at, digest.analysis.timezone),
     )
-    place = environment.get_template("report_place.html")
+    place = templates.get_template("report_place.html")
     # All but the places, with the longest note of what is left out of them.
     rest = page(written="", in_brief=len(places), barely=len(places))
     written = page_brief.fitted(
@@ -120,22 +121,14 @@ def _size(png: bytes) -> tuple[int, int]:
 
 
 def _asset(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None  # noqa: S101 - it is given below
-    return environment.loader.get_source(environment, name)[0]
+    templates = _environment()
+    assert templates.loader is not None  # noqa: S101 - it is given
+    return templates.loader.get_source(templates, name)[0]
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        # Not what a macro made, which is markup.
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment("reports")
     made.filters |= {
         "capitalised": sentence,
         "marked": marked,
